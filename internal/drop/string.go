@@ -1,0 +1,73 @@
+package drop
+
+// names are the counters' public names: lower case, words joined by '_'.
+var names = [NumReasons]string{
+	None:                "none",
+	FrameShort:          "frame_short",
+	FrameNotOurs:        "frame_not_ours",
+	FrameEtherType:      "frame_ether_type",
+	FrameHandover:       "frame_handover_full",
+	FrameNoTx:           "frame_no_transmit_frame",
+	ARPBad:              "arp_bad",
+	ARPNotOurs:          "arp_not_ours",
+	ARPUnasked:          "arp_unasked",
+	ARPConflict:         "arp_conflict",
+	ARPTableFull:        "arp_table_full",
+	IPVersion:           "ip_version",
+	IPHeaderLen:         "ip_header_length",
+	IPTotalLen:          "ip_total_length",
+	IPChecksum:          "ip_checksum",
+	IPSource:            "ip_source",
+	IPNotOurs:           "ip_not_ours",
+	IPOptions:           "ip_options",
+	IPProtocol:          "ip_protocol",
+	IPNoRoute:           "ip_no_route",
+	IPFragOverlap:       "ip_fragment_overlap",
+	IPFragLimit:         "ip_fragment_limit",
+	IPFragTimeout:       "ip_fragment_timeout",
+	ICMPShort:           "icmp_short",
+	ICMPChecksum:        "icmp_checksum",
+	ICMPType:            "icmp_type",
+	ICMPQuench:          "icmp_source_quench",
+	ICMPUnmatched:       "icmp_unmatched",
+	ICMPLimit:           "icmp_rate_limit",
+	TCPHeaderLen:        "tcp_header_length",
+	TCPChecksum:         "tcp_checksum",
+	TCPOption:           "tcp_option",
+	TCPPort:             "tcp_port_zero",
+	TCPBroadcast:        "tcp_not_unicast",
+	TCPNoListener:       "tcp_no_listener",
+	TCPRefusedRST:       "tcp_rst_no_connection",
+	SYNBacklog:          "syn_backlog_full",
+	AcceptFull:          "accept_queue_full",
+	NoTCB:               "no_connection_slot",
+	NoRing:              "no_ring_memory",
+	NoTimeWait:          "time_wait_evicted",
+	ListenACK:           "listen_stray_segment",
+	SeqUnacceptable:     "seq_unacceptable",
+	SeqOld:              "seq_old",
+	PAWS:                "paws",
+	NoTimestamp:         "timestamp_missing",
+	RSTInWindow:         "rst_challenged",
+	RSTOutside:          "rst_outside_window",
+	SYNInWindow:         "syn_challenged",
+	AckUnacceptable:     "ack_unacceptable",
+	AckMissing:          "ack_missing",
+	ChallengeLimit:      "challenge_rate_limit",
+	OutOfWindow:         "beyond_window",
+	ReassemblyFull:      "reassembly_full",
+	DataAfterClose:      "data_after_close",
+	TimeWaitRST:         "time_wait_rst",
+	TimeWaitOther:       "time_wait_segment",
+	StaleHandle:         "stale_handle",
+	PortsUsed:           "ports_used",
+	NeighbourUnresolved: "neighbour_unresolved",
+}
+
+// String returns the name of the reason's counter.
+func (r Reason) String() string {
+	if r < NumReasons {
+		return names[r]
+	}
+	return "unknown"
+}
