@@ -1,0 +1,149 @@
+// IPv4 headers (RFC 791).
+
+package wire
+
+import (
+	"encoding/binary"
+
+	"github.com/mtcp-go/mtcp/internal/drop"
+)
+
+// Lengths of IPv4 headers and packets.
+const (
+	IPv4HeaderLen    = 20 // without options: the only form that we write
+	IPv4MaxHeaderLen = 60
+	IPv4MaxLen       = 65535
+)
+
+// Protocol numbers.
+const (
+	ProtoICMP uint8 = 1
+	ProtoTCP  uint8 = 6
+	ProtoUDP  uint8 = 17
+)
+
+// Octets of the fragment word (flags and offset).
+const (
+	ipDF         = 1 << 14
+	ipMF         = 1 << 13
+	ipOffsetMask = 1<<13 - 1
+)
+
+// IPv4Header is an IPv4 header without its options.
+type IPv4Header struct {
+	Src, Dst   IPv4
+	TotalLen   uint16
+	ID         uint16
+	FragOffset uint16 // in octets: a multiple of eight
+	TOS        uint8
+	TTL        uint8
+	Proto      uint8
+	HeaderLen  uint8 // in octets, options included; PutIPv4 writes 20 always
+	DF, MF     bool
+}
+
+// IsFragment reports whether the packet is a part of a larger datagram.
+func (h *IPv4Header) IsFragment() bool { return h.MF || h.FragOffset != 0 }
+
+// ECN returns the two bits of explicit congestion notification (RFC 3168).
+func (h *IPv4Header) ECN() uint8 { return h.TOS & 3 }
+
+// ParseIPv4 checks a packet and splits it into header and payload. Octets
+// behind the total length, such as Ethernet padding, are left out. Options are
+// checked for form and then ignored (RFC 1122 §3.2.1.8, MUST-50), except that
+// source routes are refused.
+func ParseIPv4(b []byte) (h IPv4Header, payload []byte, why drop.Reason) {
+	if len(b) < IPv4HeaderLen {
+		return h, nil, drop.IPHeaderLen
+	}
+	p := (*[IPv4HeaderLen]byte)(b)
+	if p[0]>>4 != 4 {
+		return h, nil, drop.IPVersion
+	}
+	headerLen := int(p[0]&15) * 4
+	totalLen := int(binary.BigEndian.Uint16(p[2:4]))
+	if headerLen < IPv4HeaderLen || headerLen > len(b) {
+		return h, nil, drop.IPHeaderLen
+	}
+	if totalLen < headerLen || totalLen > len(b) {
+		return h, nil, drop.IPTotalLen
+	}
+	if Fold(Sum(b[:headerLen], 0)) != 0xffff {
+		return h, nil, drop.IPChecksum
+	}
+	if headerLen > IPv4HeaderLen && !ipv4OptionsOK(b[IPv4HeaderLen:headerLen]) {
+		return h, nil, drop.IPOptions
+	}
+	h.read(p)
+	return h, b[headerLen:totalLen], drop.None
+}
+
+// read takes the fields from a header whose form has been checked.
+func (h *IPv4Header) read(p *[IPv4HeaderLen]byte) {
+	frag := binary.BigEndian.Uint16(p[6:8])
+	*h = IPv4Header{
+		Src:        IPv4(binary.BigEndian.Uint32(p[12:16])),
+		Dst:        IPv4(binary.BigEndian.Uint32(p[16:20])),
+		TotalLen:   binary.BigEndian.Uint16(p[2:4]),
+		ID:         binary.BigEndian.Uint16(p[4:6]),
+		FragOffset: frag & ipOffsetMask * 8,
+		TOS:        p[1],
+		TTL:        p[8],
+		Proto:      p[9],
+		HeaderLen:  p[0] & 15 * 4,
+		DF:         frag&ipDF != 0,
+		MF:         frag&ipMF != 0,
+	}
+}
+
+// Kinds of IPv4 options that matter here.
+const (
+	ipOptEnd  = 0
+	ipOptNop  = 1
+	ipOptLSRR = 131
+	ipOptSSRR = 137
+)
+
+// ipv4OptionsOK walks an option list: every option but End and Nop has a
+// length octet that counts kind and length too.
+func ipv4OptionsOK(b []byte) bool {
+	for len(b) > 0 {
+		switch b[0] {
+		case ipOptEnd:
+			return true
+		case ipOptNop:
+			b = b[1:]
+			continue
+		case ipOptLSRR, ipOptSSRR:
+			return false
+		}
+		if len(b) < 2 || b[1] < 2 || int(b[1]) > len(b) {
+			return false
+		}
+		b = b[b[1]:]
+	}
+	return true
+}
+
+// PutIPv4 writes a header without options, and its checksum, into the first
+// IPv4HeaderLen octets of b.
+func PutIPv4(b []byte, h *IPv4Header) {
+	p := (*[IPv4HeaderLen]byte)(b)
+	frag := h.FragOffset / 8 & ipOffsetMask
+	if h.DF {
+		frag |= ipDF
+	}
+	if h.MF {
+		frag |= ipMF
+	}
+	p[0] = 4<<4 | IPv4HeaderLen/4
+	p[1] = h.TOS
+	binary.BigEndian.PutUint16(p[2:4], h.TotalLen)
+	binary.BigEndian.PutUint16(p[4:6], h.ID)
+	binary.BigEndian.PutUint16(p[6:8], frag)
+	p[8], p[9] = h.TTL, h.Proto
+	p[10], p[11] = 0, 0
+	binary.BigEndian.PutUint32(p[12:16], uint32(h.Src))
+	binary.BigEndian.PutUint32(p[16:20], uint32(h.Dst))
+	binary.BigEndian.PutUint16(p[10:12], Checksum(p[:]))
+}
