@@ -1,0 +1,60 @@
+// Typed arrays out of a Region, for types that the garbage collector need not
+// know about.
+
+package arena
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"unsafe"
+)
+
+// cacheLine is the alignment of arrays: a record of 64 octets never straddles.
+const cacheLine = 64
+
+// Make returns n zero values of T at the start of a cache line. It refuses a T
+// that holds pointers of any kind: the collector would not see them.
+//
+// The conversion is valid because the octets are n*sizeof(T) long, aligned to
+// 64 (more than any T asks for), exclusively ours, and hold no pointers. They
+// are freed by closing the Region, after the last use of the array.
+func Make[T any](r *Region, n int) ([]T, error) {
+	t := reflect.TypeFor[T]()
+	if at := pointerIn(t, t.String()); at != "" {
+		return nil, fmt.Errorf("arena: %s: %s is a pointer", r.name, at)
+	}
+	size := int(t.Size())
+	if n < 0 || size == 0 || n > math.MaxInt/size {
+		return nil, fmt.Errorf("arena: %s: %d of %v: %w", r.name, n, t, errSize)
+	}
+	b, err := r.Bytes(n*size, cacheLine)
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), n), nil
+}
+
+// pointerIn returns where t, which is called path, holds a pointer, or "".
+func pointerIn(t reflect.Type, path string) string {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.UnsafePointer, reflect.Slice, reflect.String,
+		reflect.Map, reflect.Chan, reflect.Func, reflect.Interface:
+		return path
+	case reflect.Array:
+		if t.Len() > 0 {
+			return pointerIn(t.Elem(), path+"[]")
+		}
+	case reflect.Struct:
+		for i := range t.NumField() {
+			f := t.Field(i)
+			if at := pointerIn(f.Type, path+"."+f.Name); at != "" {
+				return at
+			}
+		}
+	}
+	return ""
+}
