@@ -23,32 +23,39 @@ func dataSegment() []byte {
 	return b
 }
 
-// parseFrame reads all headers of a frame, as a shard does.
-func parseFrame(b []byte, o *Options) (TCP, bool) {
-	e, packet, ok := ParseEthernet(b)
-	if !ok || e.Type != EtherTypeIPv4 {
-		return TCP{}, false
+// headers is what a shard reads from a frame.
+type headers struct {
+	link    Ethernet
+	ip      IPv4Header
+	tcp     TCP
+	options Options
+}
+
+// parse reads all headers of a frame, as a shard does.
+func (h *headers) parse(b []byte) bool {
+	packet, ok := h.link.Parse(b)
+	if !ok || h.link.Type != EtherTypeIPv4 {
+		return false
 	}
-	_, segment, why := ParseIPv4(packet)
+	segment, why := h.ip.Parse(packet)
 	if why != drop.None {
-		return TCP{}, false
+		return false
 	}
-	t, opts, _, why := ParseTCP(segment)
-	return t, why == drop.None && ParseOptions(opts, o)
+	opts, _, why := h.tcp.Parse(segment)
+	return why == drop.None && ParseOptions(opts, &h.options)
 }
 
 func TestPacketPath_DoesNotAllocate(t *testing.T) {
 	b := dataSegment()
 	out := make([]byte, len(b))
-	var o Options
+	var h headers
 	n := testing.AllocsPerRun(100, func() {
-		h, ok := parseFrame(b, &o)
-		if !ok {
+		if !h.parse(b) {
 			t.Fatal("the segment is refused")
 		}
 		SumCopy(out, b, 0)
-		PutTCP(out, &h)
-		PutOptions(out[TCPHeaderLen:], &o, false)
+		PutTCP(out, &h.tcp)
+		PutOptions(out[TCPHeaderLen:], &h.options, false)
 		PutIPv4(out, &IPv4Header{})
 		PutTCPChecksum(1, 2, out)
 		a, _ := ParseARP(out)
@@ -98,11 +105,16 @@ func sumCopyOneLoop(dst, src []byte, initial uint64) uint64 {
 	s, c := initial, uint64(0)
 	for len(src) >= 32 && len(dst) >= 32 {
 		p, q := (*[32]byte)(src), (*[32]byte)(dst)
-		for i := 0; i < 32; i += 8 {
-			v := binary.LittleEndian.Uint64(p[i : i+8])
-			binary.LittleEndian.PutUint64(q[i:i+8], v)
-			s, c = bits.Add64(s, v, c)
-		}
+		v0, v1 := binary.LittleEndian.Uint64(p[0:8]), binary.LittleEndian.Uint64(p[8:16])
+		v2, v3 := binary.LittleEndian.Uint64(p[16:24]), binary.LittleEndian.Uint64(p[24:32])
+		binary.LittleEndian.PutUint64(q[0:8], v0)
+		binary.LittleEndian.PutUint64(q[8:16], v1)
+		binary.LittleEndian.PutUint64(q[16:24], v2)
+		binary.LittleEndian.PutUint64(q[24:32], v3)
+		s, c = bits.Add64(s, v0, c)
+		s, c = bits.Add64(s, v1, c)
+		s, c = bits.Add64(s, v2, c)
+		s, c = bits.Add64(s, v3, c)
 		src, dst = src[32:], dst[32:]
 	}
 	copy(dst, src)
@@ -111,9 +123,9 @@ func sumCopyOneLoop(dst, src []byte, initial uint64) uint64 {
 
 func BenchmarkParseFrame(b *testing.B) {
 	frame := dataSegment()
-	var o Options
+	var h headers
 	for b.Loop() {
-		if _, ok := parseFrame(frame, &o); !ok {
+		if !h.parse(frame) {
 			b.Fatal("refused")
 		}
 	}
@@ -129,5 +141,26 @@ func BenchmarkPutHeaders(b *testing.B) {
 		PutIPv4(frame[EthernetLen:], &ip)
 		PutTCP(frame[EthernetLen+IPv4HeaderLen:], &h)
 		PutOptions(frame[EthernetLen+IPv4HeaderLen+TCPHeaderLen:], &o, false)
+	}
+}
+
+func BenchmarkParseIPv4(b *testing.B) {
+	packet := dataSegment()[EthernetLen:]
+	var h IPv4Header
+	for b.Loop() {
+		if _, why := h.Parse(packet); why != drop.None {
+			b.Fatal("refused")
+		}
+	}
+}
+
+func BenchmarkParseTCP(b *testing.B) {
+	segment := dataSegment()[EthernetLen+IPv4HeaderLen:]
+	var t TCP
+	var o Options
+	for b.Loop() {
+		if opts, _, why := t.Parse(segment); why != drop.None || !ParseOptions(opts, &o) {
+			b.Fatal("refused")
+		}
 	}
 }

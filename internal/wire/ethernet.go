@@ -22,15 +22,21 @@ type Ethernet struct {
 
 // ParseEthernet splits a frame into its header and the rest; false when it is too short.
 func ParseEthernet(b []byte) (Ethernet, []byte, bool) {
+	var e Ethernet
+	rest, ok := e.Parse(b)
+	return e, rest, ok
+}
+
+// Parse is ParseEthernet into a header that exists: the form for the packet
+// path, for the reason given at TCP.Parse.
+func (e *Ethernet) Parse(b []byte) ([]byte, bool) {
 	if len(b) < EthernetLen {
-		return Ethernet{}, nil, false
+		return nil, false
 	}
 	p := (*[EthernetLen]byte)(b)
-	return Ethernet{
-		Dst:  MAC(p[0:6]),
-		Src:  MAC(p[6:12]),
-		Type: binary.BigEndian.Uint16(p[12:14]),
-	}, b[EthernetLen:], true
+	e.Dst, e.Src = MAC(p[0:6]), MAC(p[6:12])
+	e.Type = binary.BigEndian.Uint16(p[12:14])
+	return b[EthernetLen:], true
 }
 
 // PutEthernet writes a header into the first EthernetLen octets of b.

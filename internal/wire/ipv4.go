@@ -53,47 +53,49 @@ func (h *IPv4Header) ECN() uint8 { return h.TOS & 3 }
 // checked for form and then ignored (RFC 1122 §3.2.1.8, MUST-50), except that
 // source routes are refused.
 func ParseIPv4(b []byte) (h IPv4Header, payload []byte, why drop.Reason) {
+	payload, why = h.Parse(b)
+	return h, payload, why
+}
+
+// Parse is ParseIPv4 into a header that exists: the form for the packet path,
+// for the reason given at TCP.Parse.
+func (h *IPv4Header) Parse(b []byte) (payload []byte, why drop.Reason) {
 	if len(b) < IPv4HeaderLen {
-		return h, nil, drop.IPHeaderLen
+		return nil, drop.IPHeaderLen
 	}
 	p := (*[IPv4HeaderLen]byte)(b)
 	if p[0]>>4 != 4 {
-		return h, nil, drop.IPVersion
+		return nil, drop.IPVersion
 	}
 	headerLen := int(p[0]&15) * 4
 	totalLen := int(binary.BigEndian.Uint16(p[2:4]))
 	if headerLen < IPv4HeaderLen || headerLen > len(b) {
-		return h, nil, drop.IPHeaderLen
+		return nil, drop.IPHeaderLen
 	}
 	if totalLen < headerLen || totalLen > len(b) {
-		return h, nil, drop.IPTotalLen
+		return nil, drop.IPTotalLen
 	}
 	if Fold(Sum(b[:headerLen], 0)) != 0xffff {
-		return h, nil, drop.IPChecksum
+		return nil, drop.IPChecksum
 	}
 	if headerLen > IPv4HeaderLen && !ipv4OptionsOK(b[IPv4HeaderLen:headerLen]) {
-		return h, nil, drop.IPOptions
+		return nil, drop.IPOptions
 	}
 	h.read(p)
-	return h, b[headerLen:totalLen], drop.None
+	return b[headerLen:totalLen], drop.None
 }
 
 // read takes the fields from a header whose form has been checked.
 func (h *IPv4Header) read(p *[IPv4HeaderLen]byte) {
 	frag := binary.BigEndian.Uint16(p[6:8])
-	*h = IPv4Header{
-		Src:        IPv4(binary.BigEndian.Uint32(p[12:16])),
-		Dst:        IPv4(binary.BigEndian.Uint32(p[16:20])),
-		TotalLen:   binary.BigEndian.Uint16(p[2:4]),
-		ID:         binary.BigEndian.Uint16(p[4:6]),
-		FragOffset: frag & ipOffsetMask * 8,
-		TOS:        p[1],
-		TTL:        p[8],
-		Proto:      p[9],
-		HeaderLen:  p[0] & 15 * 4,
-		DF:         frag&ipDF != 0,
-		MF:         frag&ipMF != 0,
-	}
+	h.Src = IPv4(binary.BigEndian.Uint32(p[12:16]))
+	h.Dst = IPv4(binary.BigEndian.Uint32(p[16:20]))
+	h.TotalLen = binary.BigEndian.Uint16(p[2:4])
+	h.ID = binary.BigEndian.Uint16(p[4:6])
+	h.FragOffset = frag & ipOffsetMask * 8
+	h.TOS, h.TTL, h.Proto = p[1], p[8], p[9]
+	h.HeaderLen = p[0] & 15 * 4
+	h.DF, h.MF = frag&ipDF != 0, frag&ipMF != 0
 }
 
 // Kinds of IPv4 options that matter here.

@@ -72,27 +72,33 @@ type TCP struct {
 // lengths only; the checksum is TCPChecksumOK's, since some links have verified
 // it already. The reserved bits are ignored.
 func ParseTCP(b []byte) (t TCP, opts, payload []byte, why drop.Reason) {
+	opts, payload, why = t.Parse(b)
+	return t, opts, payload, why
+}
+
+// Parse is ParseTCP into a header that exists. It is the form for the packet
+// path: a header returned by value is copied with wide loads right after narrow
+// stores, and the processor waits for those.
+func (t *TCP) Parse(b []byte) (opts, payload []byte, why drop.Reason) {
 	if len(b) < TCPHeaderLen {
-		return t, nil, nil, drop.TCPHeaderLen
+		return nil, nil, drop.TCPHeaderLen
 	}
 	p := (*[TCPHeaderLen]byte)(b)
 	headerLen := int(p[12] >> 4 * 4)
 	if headerLen < TCPHeaderLen || headerLen > len(b) {
-		return t, nil, nil, drop.TCPHeaderLen
+		return nil, nil, drop.TCPHeaderLen
 	}
-	t = TCP{
-		SrcPort:   binary.BigEndian.Uint16(p[0:2]),
-		DstPort:   binary.BigEndian.Uint16(p[2:4]),
-		Seq:       seq.Value(binary.BigEndian.Uint32(p[4:8])),
-		Ack:       seq.Value(binary.BigEndian.Uint32(p[8:12])),
-		HeaderLen: uint8(headerLen), // at most 60
-		Flags:     Flags(p[13]),
-		AE:        p[12]&1 != 0,
-		Window:    binary.BigEndian.Uint16(p[14:16]),
-		Checksum:  binary.BigEndian.Uint16(p[16:18]),
-		Urgent:    binary.BigEndian.Uint16(p[18:20]),
-	}
-	return t, b[TCPHeaderLen:headerLen], b[headerLen:], drop.None
+	t.SrcPort = binary.BigEndian.Uint16(p[0:2])
+	t.DstPort = binary.BigEndian.Uint16(p[2:4])
+	t.Seq = seq.Value(binary.BigEndian.Uint32(p[4:8]))
+	t.Ack = seq.Value(binary.BigEndian.Uint32(p[8:12]))
+	t.HeaderLen = uint8(headerLen) // at most 60
+	t.AE = p[12]&1 != 0
+	t.Flags = Flags(p[13])
+	t.Window = binary.BigEndian.Uint16(p[14:16])
+	t.Checksum = binary.BigEndian.Uint16(p[16:18])
+	t.Urgent = binary.BigEndian.Uint16(p[18:20])
+	return b[TCPHeaderLen:headerLen], b[headerLen:], drop.None
 }
 
 // PutTCP writes a header into the first TCPHeaderLen octets of b. HeaderLen
