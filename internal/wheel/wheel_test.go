@@ -110,6 +110,22 @@ func TestAdvance_BoundsTheSortingOfFarTimers(t *testing.T) {
 	}
 }
 
+func TestAdvance_SortsAWholeSlotBeforeItGoesOn(t *testing.T) {
+	const n = 5 * refileBatch
+	w, model := New(n, epoch), map[uint32]mono.Time{}
+	r := rand.New(rand.NewPCG(3, 4))
+	for id := uint32(1); id <= n; id++ {
+		model[id] = epoch.Add(time.Hour + time.Duration(r.Int64N(4096*Tick)))
+		w.Schedule(id, model[id])
+	}
+	for now := epoch.Add(time.Hour - time.Second); len(model) > 0; now += 50 * Tick {
+		stepModel(t, w, model, now)
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+}
+
 func TestAdvance_EarlierNowChangesNothing(t *testing.T) {
 	w := New(1, epoch)
 	drain(w, epoch.Add(time.Hour))
@@ -182,6 +198,11 @@ func TestModel_RandomOperationsAgreeWithAMap(t *testing.T) {
 				w.Cancel(id)
 				delete(model, id)
 			case 6:
+				var out [3]uint32 // a clock that runs backwards
+				if n := w.Advance(now-mono.Time(1+r.Int64N(1<<36))-Tick, out[:]); n != 0 {
+					t.Errorf("%v went off in the past", out[:n])
+				}
+			case 7:
 				now = max(now, min(w.Next(), mono.Never/2))
 				stepModel(t, w, model, now)
 			default:
