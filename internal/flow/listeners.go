@@ -1,0 +1,73 @@
+package flow
+
+// This file holds the listening sockets: which address and port somebody
+// accepts connections on.
+
+// AnyIP as a listener's address stands for every address of ours.
+const AnyIP = 0
+
+// A BindResult says how an attempt to listen went.
+type BindResult uint8
+
+// The results of Listeners.Add.
+const (
+	Bound     BindResult = iota
+	BindInUse            // the port is taken on that address, or on one that overlaps
+	BindFull             // no more listeners fit
+)
+
+// Listeners maps (local address or AnyIP, port) to numbers. It has one owner.
+type Listeners struct {
+	table *Table
+}
+
+// NewListeners returns an empty table for at most max listeners.
+func NewListeners(max int, seed [2]uint64) *Listeners {
+	return &Listeners{table: NewTable(max, seed)}
+}
+
+// listenKey is the place of a listener in a connection table: one without a
+// peer.
+func listenKey(ip uint32, port uint16) Key4 { return Key4{LocalIP: ip, LocalPort: port} }
+
+// Add lets value listen. The rules are those of bind() without SO_REUSEADDR:
+// one listener for an address and port, and AnyIP overlaps every address. The
+// value must not be 0.
+func (l *Listeners) Add(ip uint32, port uint16, value uint32) BindResult {
+	if l.conflicts(ip, port) {
+		return BindInUse
+	}
+	if !l.table.Insert(listenKey(ip, port), value) {
+		return BindFull
+	}
+	return Bound
+}
+
+// conflicts reports whether a listener on (ip, port) would overlap another. It
+// looks at all of them, because listening is rare and packets are not.
+func (l *Listeners) conflicts(ip uint32, port uint16) bool {
+	found := false
+	l.table.All(func(k Key4, _ uint32) bool {
+		found = k.LocalPort == port && (ip == AnyIP || k.LocalIP == AnyIP || k.LocalIP == ip)
+		return !found
+	})
+	return found
+}
+
+// Lookup returns the listener for a packet to (ip, port). By the rules of Add
+// there is at most one, so its order of search does not matter.
+func (l *Listeners) Lookup(ip uint32, port uint16) (uint32, bool) {
+	if v, ok := l.table.Lookup(listenKey(ip, port)); ok {
+		return v, true
+	}
+	return l.table.Lookup(listenKey(AnyIP, port))
+}
+
+// Remove ends the listener on exactly (ip, port), and reports whether there
+// was one.
+func (l *Listeners) Remove(ip uint32, port uint16) bool {
+	return l.table.Delete(listenKey(ip, port))
+}
+
+// Len returns the number of listeners.
+func (l *Listeners) Len() int { return l.table.Len() }

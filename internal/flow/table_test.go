@@ -1,0 +1,268 @@
+package flow
+
+import (
+	"math/bits"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+)
+
+var testSeed = [2]uint64{0x243f6a8885a308d3, 0x13198a2e03707344}
+
+// key makes distinct connections that look like one server's.
+func key(i uint32) Key4 {
+	return Key4{LocalIP: 0x0a000001, LocalPort: 80, RemoteIP: 0x0a000100 + i>>14, RemotePort: uint16(32768 + i&0x3fff)}
+}
+
+func TestEntry_FourToACacheLine(t *testing.T) {
+	if n := unsafe.Sizeof(entry{}); n != 16 {
+		t.Errorf("an entry has %d octets, want 16", n)
+	}
+	if n := unsafe.Sizeof(Key4{}); n != 12 {
+		t.Errorf("a key has %d octets, want 12", n)
+	}
+	for n := startSlots; n <= 1<<16; n *= 2 {
+		if a := newSlotArray(n); uintptr(unsafe.Pointer(&a.slots[0]))%64 != 0 {
+			t.Errorf("%d slots do not begin on a cache line", n)
+		}
+	}
+}
+
+func TestInsert_RefusesASecondAndTheOneBeyondTheMaximum(t *testing.T) {
+	tab := NewTable(3, testSeed)
+	for i := range uint32(3) {
+		if !tab.Insert(key(i), i+1) {
+			t.Fatalf("insertion %d of 3 failed", i)
+		}
+		if tab.Insert(key(i), 9) {
+			t.Errorf("key %d went in twice", i)
+		}
+	}
+	if tab.Insert(key(3), 4) {
+		t.Error("a fourth connection went into a table for three")
+	}
+	if v, ok := tab.Lookup(key(1)); v != 2 || !ok {
+		t.Errorf("Lookup = %d, %v, want 2: a refused insertion changes nothing", v, ok)
+	}
+	if !tab.Delete(key(0)) || !tab.Insert(key(3), 4) {
+		t.Error("a deleted connection must make room")
+	}
+}
+
+func TestInsert_ValueZeroIsRefusedLoudly(t *testing.T) {
+	for _, f := range []func(*Table){
+		func(tab *Table) { tab.Insert(key(1), 0) },
+		func(tab *Table) { tab.Insert(key(1), 1); tab.Update(key(1), 0) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the value 0, which marks free slots, was taken")
+				}
+			}()
+			f(NewTable(3, testSeed))
+		}()
+	}
+}
+
+// checkInvariant looks for an entry that a search could not reach, and for
+// entries in the part of the old array that has been emptied.
+func checkInvariant(t *testing.T, tab *Table) {
+	t.Helper()
+	n := 0
+	for _, a := range []*slotArray{&tab.cur, &tab.old} {
+		for i := range a.slots {
+			e := &a.slots[i]
+			if e.value == 0 {
+				continue
+			}
+			n++
+			if j, ok := a.index(e.key, tab.Hash(e.key)); !ok || j != uint64(i) {
+				t.Fatalf("slot %d of %d: entry cannot be reached, or stands twice", i, len(a.slots))
+			}
+			if v, ok := tab.Lookup(e.key); !ok || v != e.value {
+				t.Fatalf("slot %d of %d: Lookup = %d, %v, want %d", i, len(a.slots), v, ok, e.value)
+			}
+			if a == &tab.old && uint64(i) < tab.next {
+				t.Fatalf("slot %d of the old array was emptied and is not", i)
+			}
+		}
+	}
+	if n != tab.Len() {
+		t.Fatalf("%d entries, Len %d", n, tab.Len())
+	}
+}
+
+// TestModel_RandomOperationsAgreeWithAMap has phases that fill and phases that
+// drain, so that deletions meet every stage of growth.
+func TestModel_RandomOperationsAgreeWithAMap(t *testing.T) {
+	grew := 0
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		const limit = 1500
+		tab := NewTable(limit, [2]uint64{r.Uint64(), r.Uint64()})
+		model := map[Key4]uint32{}
+		for op := range 12000 {
+			k := key(r.Uint32N(3000))
+			v := 1 + r.Uint32N(1e9)
+			_, had := model[k]
+			insertBias := []int{8, 2, 5}[op/1500%3]
+			switch c := r.IntN(12); {
+			case c < insertBias:
+				want := !had && len(model) < limit
+				if tab.Insert(k, v) != want {
+					t.Fatalf("seed %d: Insert %v, want %v", seed, !want, want)
+				}
+				if want {
+					model[k] = v
+				}
+			case c < 10:
+				if tab.Delete(k) != had {
+					t.Fatalf("seed %d: Delete %v, want %v", seed, !had, had)
+				}
+				delete(model, k)
+			default:
+				if tab.Update(k, v) != had {
+					t.Fatalf("seed %d: Update %v, want %v", seed, !had, had)
+				}
+				if had {
+					model[k] = v
+				}
+			}
+			if tab.isGrowing() {
+				grew++
+			}
+			if got, ok := tab.Lookup(k); ok != (model[k] != 0) || got != model[k] {
+				t.Fatalf("seed %d: Lookup = %d, %v, want %d", seed, got, ok, model[k])
+			}
+			if op%97 == 0 || (tab.isGrowing() && op%5 == 0) {
+				checkInvariant(t, tab)
+			}
+		}
+		seen := 0
+		tab.All(func(k Key4, v uint32) bool {
+			seen++
+			if model[k] != v {
+				t.Errorf("seed %d: All gives %v = %d, want %d", seed, k, v, model[k])
+			}
+			return true
+		})
+		if seen != len(model) {
+			t.Errorf("seed %d: All gives %d entries, want %d", seed, seen, len(model))
+		}
+	}
+	if grew < 1000 {
+		t.Errorf("only %d operations met a growing table", grew)
+	}
+}
+
+// TestRemove_WorksAcrossTheEndOfTheArray fills a small array so much that its
+// runs wrap, and empties it in every rotation.
+func TestRemove_WorksAcrossTheEndOfTheArray(t *testing.T) {
+	for first := range uint32(60) {
+		a := newSlotArray(64)
+		for i := range uint32(60) {
+			a.put(hash4(&testSeed, key(i)), entry{key: key(i), value: i + 1})
+		}
+		for n := range uint32(60) {
+			i := (first + n) % 60
+			at, ok := a.index(key(i), hash4(&testSeed, key(i)))
+			if !ok {
+				t.Fatalf("first %d: key %d is lost", first, i)
+			}
+			a.remove(at, &testSeed)
+		}
+		for i := range a.slots {
+			if a.slots[i] != (entry{}) {
+				t.Fatalf("first %d: slot %d is not empty", first, i)
+			}
+		}
+	}
+}
+
+func TestAll_StopsWhenTold(t *testing.T) {
+	tab := NewTable(10, testSeed)
+	for i := range uint32(10) {
+		tab.Insert(key(i), i+1)
+	}
+	n := 0
+	tab.All(func(Key4, uint32) bool { n++; return n < 4 })
+	if n != 4 {
+		t.Errorf("%d entries after saying stop at 4", n)
+	}
+}
+
+func TestGrow_StaysWithinTheNeedOfTheMaximum(t *testing.T) {
+	const limit = 100_000
+	tab := NewTable(limit, testSeed)
+	slots, since := startSlots, 0
+	for i := uint32(0); tab.Insert(key(i), i+1); i++ {
+		if since++; len(tab.cur.slots) != slots {
+			slots, since = len(tab.cur.slots), 0
+		}
+		if emptied := since * migrateSlots; tab.isGrowing() && emptied > slots/2 {
+			t.Fatalf("%d insertions after growth to %d slots the old array is still there", since, slots)
+		}
+		if tab.isGrowing() && since > slots/fullDen {
+			t.Fatalf("%d slots: the old array lasts until there is no room for more", slots)
+		}
+	}
+	if tab.Len() != limit {
+		t.Errorf("Len = %d, want %d", tab.Len(), limit)
+	}
+	if n := len(tab.cur.slots); n > 262144 {
+		t.Errorf("%d slots for %d entries", n, limit)
+	}
+	checkInvariant(t, tab)
+}
+
+// TestHash_ChangesHalfTheBitsWithEachInputBit is a rough avalanche test, on
+// the low bits too, since they choose the slot.
+func TestHash_ChangesHalfTheBitsWithEachInputBit(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	flips := []func(*Key4, uint){
+		func(k *Key4, i uint) { k.LocalIP ^= 1 << (i % 32) },
+		func(k *Key4, i uint) { k.RemoteIP ^= 1 << (i % 32) },
+		func(k *Key4, i uint) { k.LocalPort ^= 1 << (i % 16) },
+		func(k *Key4, i uint) { k.RemotePort ^= 1 << (i % 16) },
+	}
+	for which, flip := range flips {
+		for bit := range uint(32) {
+			total, low := 0, 0
+			const runs = 400
+			for range runs {
+				seed := [2]uint64{r.Uint64(), r.Uint64()}
+				k := key(r.Uint32())
+				before := hash4(&seed, k)
+				flip(&k, bit)
+				d := before ^ hash4(&seed, k)
+				total += bits.OnesCount64(d)
+				low += bits.OnesCount64(d & 0xff)
+			}
+			if mean := float64(total) / runs; mean < 30 || mean > 34 {
+				t.Errorf("field %d bit %d: %.1f of 64 bits change", which, bit, mean)
+			}
+			if mean := float64(low) / runs; mean < 3.5 || mean > 4.5 {
+				t.Errorf("field %d bit %d: %.1f of the 8 low bits change", which, bit, mean)
+			}
+		}
+	}
+}
+
+func TestTable_DoesNotAllocateOnceItIsGrown(t *testing.T) {
+	tab := NewTable(1000, testSeed)
+	for i := range uint32(900) {
+		tab.Insert(key(i), i+1)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		for i := range uint32(100) {
+			h := tab.Hash(key(i))
+			tab.Touch(h)
+			tab.Find(key(i), h)
+			tab.Delete(key(i))
+			tab.Insert(key(i), 7)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations per run", n)
+	}
+}
