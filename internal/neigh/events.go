@@ -90,7 +90,7 @@ func (t *Table) Events(buf []Event) int {
 		}
 		t.events.head++
 	}
-	for i := 0; i < t.nAddresses; i++ {
+	for i := range t.addresses[:t.nAddresses] {
 		n += t.addresses[i].takeEvents(buf[n:])
 	}
 	return n

@@ -97,10 +97,10 @@ func TestConfirm_ProlongsReachable(t *testing.T) {
 	id := w.resolvedPeer()
 	for range 100 {
 		w.run(5 * time.Second)
-		w.Confirm(id, w.now)
 		if s := w.state(peerIP); s != Reachable {
 			t.Fatalf("%v although it was confirmed every five seconds", s)
 		}
+		w.Confirm(id, w.now)
 	}
 	if len(w.frames()) != 0 {
 		t.Error("a confirmed neighbour must not be asked")
@@ -215,6 +215,50 @@ func TestNext_IsNeverWhenNothingIsTimed(t *testing.T) {
 	w.AddStatic(peerIP, peerMAC, w.now)
 	if n := w.Next(); n != mono.Never {
 		t.Errorf("Next() = %v", n)
+	}
+}
+
+func TestNext_ScansAreApart(t *testing.T) {
+	w := newWorld(t, Config{})
+	for k := range 200 { // due at 200 times within 20 ms
+		w.Lookup(peerIP+wire.IPv4(k), w.now)
+		w.now = w.now.Add(100 * time.Microsecond)
+	}
+	w.run(900 * time.Millisecond)
+	scans, last := 0, mono.Time(0)
+	for end := w.now.Add(time.Second); !end.Before(w.Next()); scans++ {
+		w.now = max(w.now, w.Next())
+		if last.IsSet() && w.now.Sub(last) < scanInterval {
+			t.Fatalf("scans %v apart", w.now.Sub(last))
+		}
+		last = w.now
+		w.Advance(w.now)
+	}
+	if scans > 5 || len(w.frames()) != 200 {
+		t.Errorf("%d scans for what is due within 20 ms", scans)
+	}
+}
+
+func TestStats_CountWhatHappened(t *testing.T) {
+	w := newWorld(t, Config{})
+	id := w.resolvedPeer()
+	w.requestFrom(peerIP, peerMAC, ourIP)
+	w.run(45 * time.Second)
+	w.requestFrom(peerIP, newMAC, ourIP)
+	w.MAC(id)
+	w.run(5 * time.Second)
+	w.frames()
+	w.run(time.Minute)
+	want := Stats{Requests: 2, Replies: 2, Announces: 1, Resolved: 1, Failed: 1, Changed: 1} // announcements coalesced
+	if got := w.Stats(); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	v := emptyWorld(t, Config{ProbeCount: 1})
+	v.AddAddress(ourIP, v.now)
+	v.run(time.Second)
+	v.frames()
+	if got := v.Stats(); got != (Stats{Probes: 1}) {
+		t.Errorf("%+v, want a probe", got)
 	}
 }
 
