@@ -1,0 +1,112 @@
+package sock
+
+import (
+	"sync/atomic"
+
+	"github.com/mtcp-go/mtcp/internal/ring"
+)
+
+// A Block is what a shard and an application share of one connection: 128
+// octets of arena memory, one cache line per writing side.
+//
+//	line 0, written by the shard          line 1, written by the application
+//	  rx write position, seal, epoch        rx read position, epoch
+//	  tx read position, epoch               tx write position, seal, epoch
+//	  ring references of both directions    ready word (both sides, CAS)
+//	  notify position, error
+//
+// The shard resets a Block before it gives the connection's handle away, and
+// reuses it only after the application has said OpClose or OpAbort.
+type Block struct {
+	// owned by the shard
+	rxW      ring.WriterHalf
+	txR      ring.ReaderHalf
+	rxRefs   ring.Refs
+	txRefs   ring.Refs
+	rxNotify atomic.Uint32 // read position from which the shard wants to hear of it
+	errno    atomic.Uint32 // Errno, valid once Broken is set
+	_        [16]byte
+
+	// owned by the application
+	rxR   ring.ReaderHalf
+	txW   ring.WriterHalf
+	_     [20]byte
+	ready atomic.Uint32 // both sides: see Ready
+	_     [20]byte
+}
+
+// Ready is the word of a Block by which the two sides tell each other of
+// states that outlive a message. Each bit is set by one side; it is cleared
+// by the side named below.
+//
+//	 shard ──────────────────────────────┐ application ───────────────────────
+//	 0 Connected   handshake completed   │  8 ReadParked   cleared by the waker
+//	 1 EOF         peer's FIN arrived    │  9 WriteParked  cleared by the waker
+//	 2 Broken      errno says why        │ 10 RxTold       cleared by the shard
+//	 3 TxRing      send ring attached,   │ 11 TxTold       cleared by the shard
+//	               cleared by the shard  │ 12 TxBusy       cleared by the application
+//	                                     │ 13 WriteShut    never cleared
+//	                                     │ 14 Closed       never cleared
+type Ready uint32
+
+// The bits of the ready word.
+const (
+	Connected Ready = 1 << iota
+	EOF
+	Broken
+	TxRing
+)
+const (
+	ReadParked Ready = 1 << (iota + 8)
+	WriteParked
+	RxTold // OpWindow is on its way
+	TxTold // OpSend is on its way
+	TxBusy // the application is writing into the send ring
+	WriteShut
+	Closed
+)
+
+// Errno says why a connection broke.
+type Errno uint32
+
+// The ways in which a connection ends other than by closing.
+const (
+	OK Errno = iota
+	Reset
+	Refused
+	TimedOut
+	HostUnreachable
+	NetUnreachable
+	ProtocolUnreachable
+	MessageTooLong
+	Aborted      // by the stack itself: hard close
+	AddressInUse // no local port, or the tuple is taken
+	NotLocal     // the local address is not ours
+	Invalid      // an address that nobody can have
+	NoMemory     // no connection slot
+)
+
+func (b *Block) rx(m ring.Memory) ring.Stream {
+	return ring.Stream{W: &b.rxW, R: &b.rxR, Refs: &b.rxRefs, Mem: m}
+}
+
+func (b *Block) tx(m ring.Memory) ring.Stream {
+	return ring.Stream{W: &b.txW, R: &b.txR, Refs: &b.txRefs, Mem: m}
+}
+
+// load returns the ready word.
+func (b *Block) load() Ready { return Ready(b.ready.Load()) }
+
+// set sets bits and returns the word as it was before.
+func (b *Block) set(bits Ready) Ready { return Ready(b.ready.Or(uint32(bits))) }
+
+// clear clears bits and returns the word as it was before.
+func (b *Block) clear(bits Ready) Ready { return Ready(b.ready.And(^uint32(bits))) }
+
+// Errno returns why the connection broke; OK if it did not.
+func (b *Block) Errno() Errno {
+	if b.load()&Broken == 0 {
+		return OK
+	}
+	return Errno(b.errno.Load())
+}

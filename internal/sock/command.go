@@ -1,0 +1,112 @@
+package sock
+
+import (
+	"runtime"
+
+	"github.com/mtcp-go/mtcp/internal/ring"
+	"github.com/mtcp-go/mtcp/internal/slab"
+)
+
+// Op says what a Command asks for.
+type Op uint8
+
+// The commands.
+const (
+	OpNone         Op = iota
+	OpConnect         // open a connection to Remote; Token names the request
+	OpCancel          // give up the request Token
+	OpSend            // octets to send were published
+	OpWantTx          // a writer waits: attach or grow the send ring to Value octets
+	OpWindow          // the application read past the notify position
+	OpShutdown        // FIN after what was written
+	OpShutdownRead    // discard what arrives
+	OpSet             // Option = Token
+	OpClose           // the application is done with Handle: close in order
+	OpAbort           // the application is done with Handle: reset
+	OpCall            // run the function that Token names
+)
+
+// Option names a setting of one connection; OpSet carries its value.
+type Option uint8
+
+// The settings.
+const (
+	OptNoDelay      Option = iota + 1 // 0 or 1
+	OptCork                           // 0 or 1
+	OptKeepAlive                      // 0 or 1
+	OptKeepIdle                       // nanoseconds
+	OptKeepInterval                   // nanoseconds
+	OptKeepCount                      // probes
+	OptLinger                         // nanoseconds, or LingerOff
+	OptUserTimeout                    // nanoseconds, 0 for the default
+	OptRcvBuf                         // octets
+	OptSndBuf                         // octets
+	OptTOS                            // the octet of the IP header
+	OptTTL                            // hops
+)
+
+// LingerOff is the value of OptLinger that means: close in the background.
+const LingerOff = ^uint64(0)
+
+// A Command is one request of an application to a shard: 64 octets, one cache
+// line. Addresses are IPv6 or IPv4-mapped.
+type Command struct {
+	Op         Op
+	Option     Option
+	_          [2]byte
+	Value      uint32
+	Handle     slab.Handle
+	Token      uint64
+	Local      [16]byte
+	Remote     [16]byte
+	LocalPort  uint16
+	RemotePort uint16
+	_          [4]byte
+}
+
+// A Mailbox carries commands to one shard. Any goroutine may Send.
+type Mailbox struct {
+	ring *ring.MPSC[Command]
+	bell ring.Doorbell
+	wake func()
+}
+
+// NewMailbox returns a mailbox over a ring; wake is called, from the sending
+// goroutine, when the shard sleeps.
+func NewMailbox(r *ring.MPSC[Command], wake func()) *Mailbox {
+	return &Mailbox{ring: r, wake: wake}
+}
+
+// Send hands a command over. When the ring is full it yields until the shard
+// has taken some: a shard always does, because no command makes it wait.
+func (m *Mailbox) Send(c *Command) {
+	for !m.ring.Push(c) {
+		m.Ring()
+		runtime.Gosched()
+	}
+	m.Ring()
+}
+
+// Ring wakes the shard if it sleeps.
+func (m *Mailbox) Ring() {
+	if m.bell.Ring() {
+		m.wake()
+	}
+}
+
+// Take returns the next command. Shard only.
+func (m *Mailbox) Take(c *Command) bool { return m.ring.Pop(c) }
+
+// Arm announces that the shard is about to sleep. False means that commands
+// wait: do not sleep. Shard only.
+func (m *Mailbox) Arm() bool {
+	m.bell.Arm()
+	if m.ring.Empty() {
+		return true
+	}
+	m.bell.Disarm()
+	return false
+}
+
+// Disarm says that the shard is awake. Shard only.
+func (m *Mailbox) Disarm() { m.bell.Disarm() }

@@ -1,0 +1,103 @@
+// The shard's side of a connection. Only the goroutine that owns the shard
+// may call these.
+
+package sock
+
+import (
+	"github.com/mtcp-go/mtcp/internal/ring"
+	"github.com/mtcp-go/mtcp/internal/seq"
+)
+
+// Reset prepares the block for a new connection that has no rings yet.
+func (b *Block) Reset() {
+	b.ready.Store(0)
+	b.errno.Store(uint32(OK))
+	b.rxNotify.Store(0)
+}
+
+// StartRx and StartTx set the first position of a direction: the octet after
+// the SYN.
+func (b *Block) StartRx(m ring.Memory, first seq.Value) {
+	s := b.rx(m)
+	s.Reset(first)
+	b.SetNotify(first.Add(1 << 30))
+}
+
+// StartTx sets the first position of the sending direction.
+func (b *Block) StartTx(m ring.Memory, first seq.Value) {
+	s := b.tx(m)
+	s.Reset(first)
+}
+
+// Rx returns the receive stream, which the shard writes.
+func (b *Block) Rx(m ring.Memory) ring.Stream { return b.rx(m) }
+
+// Tx returns the send stream, which the shard reads.
+func (b *Block) Tx(m ring.Memory) ring.Stream { return b.tx(m) }
+
+// Flags returns the ready word.
+func (b *Block) Flags() Ready { return b.load() }
+
+// SetNotify says from which read position on the shard wants OpWindow.
+func (b *Block) SetNotify(at seq.Value) {
+	if b.rxNotify.Load() != uint32(at) {
+		b.rxNotify.Store(uint32(at))
+	}
+}
+
+// Raise sets bits of the shard's side and returns which waiters are to be
+// woken; their parked bits are cleared by that. wake is what the news may be
+// of interest to.
+func (b *Block) Raise(bits, wake Ready) Ready {
+	if bits&^b.load() != 0 {
+		b.set(bits)
+	}
+	if b.load()&wake == 0 {
+		return 0
+	}
+	return b.clear(wake) & wake
+}
+
+// Break says that the connection is gone and why.
+func (b *Block) Break(why Errno) {
+	if b.load()&Broken == 0 {
+		b.errno.Store(uint32(why))
+		b.set(Broken)
+	}
+}
+
+// Heard clears RxTold or TxTold: what is told after this needs a new command.
+func (b *Block) Heard(bit Ready) { b.clear(bit) }
+
+// AttachTx gives the application its first send ring.
+func (b *Block) AttachTx(m ring.Memory, r ring.Ref) {
+	s := b.tx(m)
+	s.Attach(r)
+	b.set(TxRing)
+}
+
+// DetachTx takes the send ring back if all of it is acknowledged and the
+// application is not writing; it returns 0 if that was not so.
+func (b *Block) DetachTx(m ring.Memory) ring.Ref {
+	for {
+		old := b.load()
+		if old&TxRing == 0 || old&TxBusy != 0 {
+			return 0
+		}
+		s := b.tx(m)
+		if s.Len() != 0 {
+			return 0
+		}
+		if b.ready.CompareAndSwap(uint32(old), uint32(old&^TxRing)) {
+			break
+		}
+	}
+	// From here on the application sees no ring: it cannot have written in
+	// between, since every write ends with a change of the ready word.
+	s := b.tx(m)
+	if s.Len() != 0 {
+		b.set(TxRing)
+		return 0
+	}
+	return s.Detach()
+}

@@ -1,0 +1,34 @@
+package sock
+
+// A Waiter parks up to one reader and one writer of a connection. It lives on
+// the Go heap, in a table indexed like the blocks; the application makes it
+// before it sets its first parked bit, so the shard, which looks only after it
+// has seen that bit, finds it there.
+//
+// A token left over from an earlier wake-up only makes the next sleeper look
+// once more.
+type Waiter struct {
+	Read, Write chan struct{}
+}
+
+// NewWaiter returns a waiter.
+func NewWaiter() *Waiter {
+	return &Waiter{Read: make(chan struct{}, 1), Write: make(chan struct{}, 1)}
+}
+
+// Wake readies those whose parked bits are in woken.
+func (w *Waiter) Wake(woken Ready) {
+	if woken&ReadParked != 0 {
+		post(w.Read)
+	}
+	if woken&WriteParked != 0 {
+		post(w.Write)
+	}
+}
+
+func post(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

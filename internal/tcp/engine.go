@@ -1,0 +1,218 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/flow"
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/prf"
+	"github.com/mtcp-go/mtcp/internal/ring"
+	"github.com/mtcp-go/mtcp/internal/seq"
+	"github.com/mtcp-go/mtcp/internal/slab"
+	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/tcp/cc"
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
+
+// Config is the behaviour of an engine. DefaultConfig gives Linux's choices
+// where the RFCs leave one.
+type Config struct {
+	TimeWait       time.Duration // 2 MSL
+	FinWait2       time.Duration // an orphan waits so long for the peer's FIN
+	RTOInitial     time.Duration
+	RTOMin         time.Duration
+	RTOMax         time.Duration
+	AckDelay       time.Duration // below 500 ms (MUST-40)
+	SynRetries     int           // 7: more than three minutes (MUST-23)
+	SynAckRetries  int
+	Retries        int // R2 in retransmissions
+	OrphanRetries  int
+	KeepIdle       time.Duration
+	KeepInterval   time.Duration
+	KeepCount      int
+	Congestion     cc.ID
+	InitialWindow  int // segments (RFC 6928)
+	WindowScale    int // shift that we offer; 0..14
+	NoTimestamps   bool
+	NoSACK         bool
+	NoScaling      bool
+	DelayFirstAck  bool // no quick ACKs at the start of a connection
+	RcvBuf         int  // first receive window, octets
+	RcvBufMax      int  // bound of autotuning
+	SndBufMax      int
+	IdleRings      time.Duration // rings of an idle connection go back after this
+	ChallengeLimit int           // challenge ACKs per connection and second
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		TimeWait:       60 * time.Second,
+		FinWait2:       60 * time.Second,
+		RTOInitial:     time.Second,
+		RTOMin:         200 * time.Millisecond,
+		RTOMax:         120 * time.Second,
+		AckDelay:       40 * time.Millisecond,
+		SynRetries:     7,
+		SynAckRetries:  5,
+		Retries:        15,
+		OrphanRetries:  8,
+		KeepIdle:       2 * time.Hour,
+		KeepInterval:   75 * time.Second,
+		KeepCount:      9,
+		Congestion:     cc.CUBIC,
+		InitialWindow:  10,
+		WindowScale:    8,
+		RcvBuf:         64 << 10,
+		RcvBufMax:      ring.MaxSize,
+		SndBufMax:      ring.MaxSize,
+		IdleRings:      500 * time.Millisecond,
+		ChallengeLimit: 10,
+	}
+}
+
+// Stats are an engine's counts.
+type Stats struct {
+	SegmentsIn, SegmentsOut   uint64
+	OctetsIn, OctetsOut       uint64 // payload
+	FastPath                  uint64 // segments that needed no more
+	Retransmits               uint64 // segments
+	RTOs                      uint64
+	FastRecoveries            uint64 // entered, SACK or NewReno
+	Probes                    uint64 // window probes
+	KeepAlives                uint64
+	ChallengeAcks             uint64
+	OutOfOrder                uint64 // segments kept for reassembly
+	PureAcksOut               uint64
+	ResetsIn, ResetsOut       uint64
+	ActiveOpens, PassiveOpens uint64
+	TimeWaits                 uint64 // records made
+	TimeWaitReused            uint64
+	DSACKsOut                 uint64
+	RingWaits                 uint64 // times a writer found no ring memory
+	Drops                     [drop.NumReasons]uint64
+	Transitions               [numStates][numStates]uint64
+}
+
+// An Engine runs the TCBs of one shard. It is not safe for concurrent use.
+type Engine struct {
+	cfg    Config
+	blocks []sock.Block // by slot
+	pool   *ring.Pool
+	mem    ring.Memory
+	ranges *slab.Slab[rangeSet]
+	key    prf.Key
+	rnd    prf.Rand
+
+	Stats Stats
+
+	// replies are segments that no TCB sends: resets for unknown
+	// connections, answers of TIME-WAIT.
+	replies  [maxReplies]Reply
+	nReplies int
+}
+
+// A Reply is a segment without a connection: SEQ, ACK and flags only.
+type Reply struct {
+	Key      flow.Key4
+	Seq, Ack seq.Value
+	Flags    wire.Flags
+	Window   uint16
+	TSVal    uint32
+	TSEcr    uint32
+	HasTS    bool
+}
+
+// Resources are what an engine works on, owned by its shard.
+type Resources struct {
+	Blocks []sock.Block // indexed by slot
+	Pool   *ring.Pool
+	Ranges int // how many connections may have holes at once
+	Secret prf.Key
+	Seed   uint64
+}
+
+// New returns an engine.
+func New(cfg Config, r Resources) *Engine {
+	return &Engine{
+		cfg:    cfg,
+		blocks: r.Blocks,
+		pool:   r.Pool,
+		mem:    r.Pool.Memory(),
+		ranges: slab.New(make([]rangeSet, r.Ranges+1)),
+		key:    r.Secret,
+		rnd:    prf.NewRand(r.Seed),
+	}
+}
+
+// Config returns the engine's configuration.
+func (e *Engine) Config() *Config { return &e.cfg }
+
+// drop counts a refusal and returns it.
+func (e *Engine) drop(r drop.Reason) drop.Reason {
+	e.Stats.Drops[r]++
+	return r
+}
+
+func (e *Engine) rx(t *TCB) ring.Stream { return e.blocks[t.slot].Rx(e.mem) }
+func (e *Engine) tx(t *TCB) ring.Stream { return e.blocks[t.slot].Tx(e.mem) }
+
+// open prepares a TCB for the slot i. Every connection begins here.
+func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu int, now mono.Time) {
+	*t = TCB{
+		slot:      i,
+		key:       k,
+		mss:       mssFor(mtu),
+		ourMSS:    mssFor(mtu),
+		rto:       micros(e.cfg.RTOInitial),
+		rcvMSS:    defaultMSS,
+		rcvBuf:    uint32(e.cfg.RcvBuf),
+		sndBuf:    firstSndBuf,
+		keepIdle:  millis(e.cfg.KeepIdle),
+		keepIntvl: millis(e.cfg.KeepInterval),
+		keepCount: uint8(min(e.cfg.KeepCount, 255)),
+		linger:    lingerOff,
+		tsOffset:  e.timestampOffset(k),
+		iss:       e.isn(k, now),
+	}
+	e.blocks[i].Reset()
+}
+
+// mssFor returns the MSS that an MTU allows, options included (RFC 9293 §3.7.1).
+func mssFor(mtu int) uint16 { return uint16(min(max(mtu-headersIPv4, minMSS), maxMSS)) }
+
+// PopReply takes the oldest connectionless segment.
+func (e *Engine) PopReply(r *Reply) bool {
+	if e.nReplies == 0 {
+		return false
+	}
+	*r = e.replies[0]
+	e.nReplies--
+	copy(e.replies[:e.nReplies], e.replies[1:e.nReplies+1])
+	return true
+}
+
+// Replies returns how many connectionless segments wait.
+func (e *Engine) Replies() int { return e.nReplies }
+
+// reply queues a connectionless segment; when too many wait it is dropped,
+// which bounds what a flood can make us send.
+func (e *Engine) reply(r Reply) {
+	if e.nReplies == maxReplies {
+		e.drop(drop.ChallengeLimit)
+		return
+	}
+	if r.Flags.Has(wire.RST) {
+		e.Stats.ResetsOut++
+	}
+	e.replies[e.nReplies] = r
+	e.nReplies++
+}
+
+// milliClock is the timestamp clock: milliseconds (RFC 7323 §5.4 allows 1 ms
+// to 1 s).
+func milliClock(now mono.Time) uint32 { return uint32(uint64(now) / uint64(time.Millisecond)) }
+
+func millis(d time.Duration) uint32 { return uint32(min(d.Milliseconds(), 1<<31)) }
+func micros(d time.Duration) uint32 { return uint32(min(d.Microseconds(), 1<<31)) }

@@ -1,0 +1,146 @@
+// Headers of what is sent: ports, window, options. Every segment but a SYN
+// carries an acknowledgment, so writing one settles the ACK that was owed.
+
+package tcp
+
+import (
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/seq"
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
+
+// segmentSize is the effective MSS: text of a segment with the options that
+// every segment carries (RFC 9293 §3.7.1, RFC 6691).
+func (t *TCB) segmentSize() uint16 {
+	if t.has(flagTS) {
+		return t.mss - wire.TimestampLen
+	}
+	return t.mss
+}
+
+// textRoom is segmentSize less what SACK blocks take right now.
+func (e *Engine) textRoom(t *TCB) int {
+	room := int(t.segmentSize())
+	if blocks := e.sackBlocks(t); blocks > 0 {
+		room -= 4 + 8*blocks
+	}
+	return max(room, 1)
+}
+
+// sackBlocks is how many blocks the next segment will carry.
+func (e *Engine) sackBlocks(t *TCB) int {
+	if !t.has(flagSACK) {
+		return 0
+	}
+	n := 0
+	if t.ooo != 0 {
+		n = int(e.ranges.At(t.ooo).n)
+	}
+	if t.has(flagDSACK) {
+		n++
+	}
+	most := wire.MaxSACKBlocks
+	if t.has(flagTS) {
+		most--
+	}
+	return min(n, most)
+}
+
+// putHeader writes the TCP header and its options, and returns their length.
+// Ports, window and the option list come from t.
+func (e *Engine) putHeader(t *TCB, b []byte, h *wire.TCP, now mono.Time) int {
+	var o wire.Options
+	syn := h.Flags.Has(wire.SYN)
+	if syn {
+		e.synOptions(t, &o, h.Flags.Has(wire.ACK), now)
+		h.Window = uint16(min(t.rcvBuf, 65535)) // never scaled in a SYN
+	} else {
+		h.Window = e.advertise(t, now)
+		e.options(t, &o, h.Flags.Has(wire.RST), now)
+	}
+	n := wire.TCPHeaderLen + wire.PutOptions(b[wire.TCPHeaderLen:wire.TCPMaxHeaderLen], &o, syn)
+	h.SrcPort, h.DstPort = t.key.LocalPort, t.key.RemotePort
+	h.HeaderLen = uint8(n)
+	wire.PutTCP(b, h)
+	e.Stats.SegmentsOut++
+	if h.Flags.Has(wire.ACK) {
+		t.acknowledged(h.Flags)
+	}
+	return n
+}
+
+// acknowledged settles the ACK that was owed.
+func (t *TCB) acknowledged(f wire.Flags) {
+	t.rcvAcked = t.rcvNxt
+	t.ackAt = 0
+	if t.ackOwed == 0 {
+		t.want &^= WantAck
+	}
+	if t.quick > 0 && !f.Has(wire.SYN) {
+		t.quick--
+	}
+}
+
+// synOptions offers, or in a SYN-ACK mirrors, what the connection can do.
+func (e *Engine) synOptions(t *TCB, o *wire.Options, answer bool, now mono.Time) {
+	o.Present = wire.HasMSS
+	o.MSS = t.ourMSS
+	offer := func(f flag, off bool, p wire.OptionMask) {
+		if answer && t.has(f) || !answer && !off {
+			o.Present |= p
+		}
+	}
+	offer(flagSACK, e.cfg.NoSACK, wire.HasSACKPermitted)
+	offer(flagTS, e.cfg.NoTimestamps, wire.HasTimestamp)
+	offer(flagWS, e.cfg.NoScaling, wire.HasWScale)
+	o.WScale = uint8(e.cfg.WindowScale)
+	o.TSVal, o.TSEcr = t.timestamp(now), t.tsRecent
+}
+
+// options are those of an ordinary segment: timestamps, and SACK when there
+// is something to report.
+func (e *Engine) options(t *TCB, o *wire.Options, reset bool, now mono.Time) {
+	if t.has(flagTS) {
+		o.Present |= wire.HasTimestamp
+		o.TSVal, o.TSEcr = t.timestamp(now), t.tsRecent
+	}
+	if n := e.sackBlocks(t); n > 0 && !reset {
+		o.Present |= wire.HasSACK
+		e.fillSACK(t, o, n)
+	}
+}
+
+// fillSACK lists most blocks: first a duplicate (RFC 2883 §4), then the range
+// that changed last and those reported before it (RFC 2018 §4), then others.
+func (e *Engine) fillSACK(t *TCB, o *wire.Options, most int) {
+	if t.has(flagDSACK) {
+		t.flags &^= flagDSACK
+		e.Stats.DSACKsOut++
+		o.SACK[0] = t.dsack
+		o.NumSACK = 1
+	}
+	if t.ooo == 0 {
+		return
+	}
+	set := e.ranges.At(t.ooo)
+	first := o.NumSACK
+	add := func(r seq.Range) {
+		for _, have := range o.SACK[first:o.NumSACK] {
+			if have == r {
+				return
+			}
+		}
+		if int(o.NumSACK) < most {
+			o.SACK[o.NumSACK] = r
+			o.NumSACK++
+		}
+	}
+	for _, v := range set.recent {
+		if r, ok := set.find(v); ok {
+			add(r)
+		}
+	}
+	for i := int(set.n) - 1; i >= 0 && int(o.NumSACK) < most; i-- {
+		add(set.r[i])
+	}
+}

@@ -1,0 +1,31 @@
+package tcp
+
+import "time"
+
+// Limits of the engine. What has a limit has a counter in drop or Stats.
+const (
+	defaultMSS  = 536 // of a peer that offers none (MUST-15)
+	minMSS      = 48  // below this a peer's offer is not believed: 40 octets of options and 8 of text
+	maxMSS      = 65495
+	headersIPv4 = 40 // IPv4 and TCP without options
+
+	maxRanges  = 64  // holes kept per direction and connection
+	maxReplies = 128 // connectionless segments queued
+
+	firstRing   = 4 << 10 // octets of the first ring of a direction
+	firstSndBuf = 64 << 10 // send buffer before the congestion window asks for more
+
+	maxQuickAcks = 16
+	maxOwedAcks  = 64
+	dupThresh    = 3 // RFC 5681
+	r1           = 3 // retransmissions before the neighbour is doubted (SHLD-10)
+
+	maxBackoff = 16 // doublings of the RTO
+
+	// pawsExpiry: after so long without a segment the peer's clock may have
+	// wrapped, so its timestamp is believed (RFC 7323 §5.5).
+	pawsExpiry = 24 * 24 * time.Hour
+
+	// starvedRetry: a writer that found no ring memory asks again after this.
+	starvedRetry = 10 * time.Millisecond
+)

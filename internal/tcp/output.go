@@ -1,0 +1,270 @@
+// Output: the next segment that a TCB wants to send, written into a frame that
+// exists.
+//
+//  1. RST, SYN, SYN-ACK.
+//  2. Text and FIN: first what is lost, then what is new.
+//  3. A window or keep-alive probe.
+//  4. An ACK on its own; whatever went before has carried it.
+//
+// The shard calls until the answer is 0 or its budget is spent.
+
+package tcp
+
+import (
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/seq"
+	"github.com/mtcp-go/mtcp/internal/tcp/cc"
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
+
+// Output writes one whole TCP segment into b, which has room for the path's
+// largest, and returns its length; 0 when t has nothing to send now. The
+// checksum field is left to the caller, who knows the device.
+func (e *Engine) Output(t *TCB, b []byte, now mono.Time) int {
+	if t.want&WantControl != 0 {
+		t.want &^= WantControl
+		return e.putControl(t, b, now)
+	}
+	if t.want&WantData != 0 {
+		if p, ok := e.plan(t, now); ok {
+			return e.putText(t, b, p, now)
+		}
+		t.want &^= WantData
+	}
+	if t.want&WantProbe != 0 {
+		t.want &^= WantProbe
+		if t.state >= Established {
+			// One before the oldest unacknowledged: the peer must answer with
+			// its window (as Linux does; no octet of text is risked, SHLD-12).
+			return e.putAck(t, b, t.sndUna-1, now)
+		}
+	}
+	if t.want&WantAck != 0 {
+		if t.ackOwed > 0 {
+			t.ackOwed--
+		}
+		if t.ackOwed == 0 {
+			t.want &^= WantAck
+		}
+		if t.state >= Established {
+			e.Stats.PureAcksOut++
+			return e.putAck(t, b, t.sndNxt, now)
+		}
+	}
+	return 0
+}
+
+// putControl writes the RST, SYN or SYN-ACK.
+func (e *Engine) putControl(t *TCB, b []byte, now mono.Time) int {
+	switch {
+	case t.has(flagRST):
+		t.flags &^= flagRST
+		t.verdict |= Finished
+		t.want = 0
+		e.Stats.ResetsOut++
+		return e.putHeader(t, b, &wire.TCP{Seq: t.sndNxt, Ack: t.rcvNxt, Flags: wire.RST | wire.ACK}, now)
+	case t.state == SynSent:
+		return e.putSYN(t, b, wire.SYN, now)
+	case t.state == SynReceived:
+		return e.putSYN(t, b, wire.SYN|wire.ACK, now)
+	}
+	return 0
+}
+
+// putSYN sends or repeats our SYN.
+func (e *Engine) putSYN(t *TCB, b []byte, f wire.Flags, now mono.Time) int {
+	if t.sndNxt == t.iss {
+		t.sndNxt = t.iss + 1
+		t.flags |= flagTiming
+		t.rttSeq, t.rttAt = t.sndNxt, now
+	} else {
+		e.Stats.Retransmits++
+		t.flags &^= flagTiming
+	}
+	if t.rexmtAt == 0 {
+		t.rexmtAt = now.Add(t.timeout())
+		t.verdict |= TimersMoved
+	}
+	return e.putHeader(t, b, &wire.TCP{Seq: t.iss, Ack: t.rcvNxt, Flags: f}, now)
+}
+
+// A plan says which text goes into the next segment.
+type plan struct {
+	seq        seq.Value
+	n          seq.Size // octets of text
+	fin, again bool     // with FIN; a retransmission
+}
+
+// plan chooses the next text, or says that there is none to be sent now.
+func (e *Engine) plan(t *TCB, now mono.Time) (plan, bool) {
+	if !t.state.in(sending) {
+		return plan{}, false
+	}
+	if t.recovery != recoveryOpen {
+		if p, ok := e.planAgain(t); ok {
+			return p, true
+		}
+	}
+	return e.planNew(t, now)
+}
+
+// planAgain chooses lost text (NextSeg of RFC 6675 §4, rule 1).
+func (e *Engine) planAgain(t *TCB) (plan, bool) {
+	hole := e.lostHole(t)
+	if hole.IsEmpty() {
+		return plan{}, false
+	}
+	n := min(hole.Len(), seq.Size(e.textRoom(t)))
+	if t.pipe > 0 && t.pipe+uint32(n) > t.cc.Cwnd {
+		return plan{}, false
+	}
+	// The window may have shrunk; its first segment is sent even so (SHLD-16).
+	if room := t.windowRoom(hole.First); hole.First != t.sndUna || room > 0 {
+		if room <= 0 {
+			return plan{}, false
+		}
+		n = min(n, seq.Size(room))
+	}
+	p := plan{seq: hole.First, n: n, again: true}
+	// The FIN takes the place after the text.
+	if t.has(flagFinSent) && hole.First.Add(n) == t.sndEnd+1 {
+		p.n--
+		p.fin = true
+	}
+	return p, true
+}
+
+// windowRoom returns how many octets from v on the peer's window takes.
+func (t *TCB) windowRoom(v seq.Value) int32 {
+	return int32(t.sndUna.Add(seq.Size(t.sndWnd)) - v)
+}
+
+// planNew chooses unsent text: what the congestion window, the peer's window
+// and the sense of proportion allow.
+func (e *Engine) planNew(t *TCB, now mono.Time) (plan, bool) {
+	if t.has(flagFinSent) {
+		return plan{}, false
+	}
+	avail := t.sndEnd.Minus(t.sndNxt)
+	if avail == 0 && !t.has(flagFinQueued) {
+		return plan{}, false
+	}
+	e.restartAfterIdle(t, now)
+	full := seq.Size(e.textRoom(t))
+	room := t.windowRoom(t.sndNxt)
+	p := plan{seq: t.sndNxt, n: min(avail, full)}
+	if int64(p.n) > int64(room) {
+		p.n = seq.Size(max(room, 0))
+	}
+	p.fin = t.has(flagFinQueued) && p.n == avail && int64(room) > int64(p.n)
+	if p.n == 0 && !p.fin || !t.worthSending(p, avail, full) {
+		if t.flight() == 0 {
+			e.startPersist(t, now)
+		}
+		return plan{}, false
+	}
+	if t.pipe > 0 && p.n > 0 && t.pipe+uint32(p.n) > t.cc.Cwnd {
+		return plan{}, false
+	}
+	return p, true
+}
+
+// worthSending is Nagle's algorithm in Minshall's form, and the sender's
+// silly-window avoidance (RFC 9293 §3.7.4 and §3.8.6.2.1): a segment that is
+// not full goes out only if it ends the text and may, or if it is half of the
+// largest window that the peer ever had.
+func (t *TCB) worthSending(p plan, avail, full seq.Size) bool {
+	switch {
+	case p.n == full, p.fin, t.has(flagForce):
+		return true
+	case p.n < avail: // the window cuts it short
+		return uint32(p.n) >= t.sndMax/2
+	case t.has(flagCork):
+		return false
+	case t.has(flagNoDelay):
+		return true
+	default:
+		return !t.minshall.Greater(t.sndUna) // no small segment in flight
+	}
+}
+
+// restartAfterIdle shrinks a congestion window that nothing confirms any more
+// (RFC 5681 §4.1).
+func (e *Engine) restartAfterIdle(t *TCB, now mono.Time) {
+	if t.flight() > 0 || !t.sentAt.IsSet() {
+		return
+	}
+	rto := t.timeout()
+	if idle := now.Sub(t.sentAt); idle > rto {
+		cc.OnIdle(&t.cc, now, idle, rto, t.segmentSize())
+		t.sentAt = now
+	}
+}
+
+// putText writes the planned segment and accounts for it.
+func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
+	h := wire.TCP{Seq: p.seq, Ack: t.rcvNxt, Flags: wire.ACK}
+	end := p.seq.Add(p.n)
+	if p.n > 0 && end == t.sndEnd {
+		h.Flags |= wire.PSH // MUST-61: nothing follows for now
+	}
+	if p.fin {
+		h.Flags |= wire.FIN
+		end++
+	}
+	if p.n > 0 && t.rcvNxt != t.rcvAcked {
+		t.flags |= flagPingPong // the answer carries the ACK
+	}
+	n := e.putHeader(t, b, &h, now)
+	e.tx(t).CopyAt(p.seq, b[n:n+int(p.n)])
+	t.flags &^= flagForce
+	t.sentAt = now
+	t.pipe += uint32(end.Minus(p.seq))
+	if p.again {
+		e.sentAgain(t, end, now)
+	} else {
+		e.sentNew(t, p, end, now)
+	}
+	if t.recovery == recoveryFast {
+		t.prrOut += uint32(end.Minus(p.seq))
+	}
+	e.Stats.OctetsOut += uint64(p.n)
+	return n + int(p.n)
+}
+
+func (e *Engine) sentNew(t *TCB, p plan, end seq.Value, now mono.Time) {
+	if t.flight() == 0 {
+		t.stalledAt = now
+	}
+	t.sndNxt = end
+	if p.fin {
+		t.flags |= flagFinSent
+	}
+	if p.n < seq.Size(e.textRoom(t)) {
+		t.minshall = end
+	}
+	if !t.has(flagTiming) {
+		t.flags |= flagTiming
+		t.rttSeq, t.rttAt = end, now
+	}
+	if t.rexmtAt == 0 || t.has(flagPersist) {
+		t.flags &^= flagPersist
+		t.rexmtAt = now.Add(t.timeout())
+		t.verdict |= TimersMoved
+	}
+}
+
+func (e *Engine) sentAgain(t *TCB, end seq.Value, now mono.Time) {
+	e.Stats.Retransmits++
+	t.highRxt = end
+	t.flags &^= flagTiming // Karn: MUST-18
+	if t.rexmtAt == 0 || t.recovery == recoveryFast {
+		t.rexmtAt = now.Add(t.timeout())
+		t.verdict |= TimersMoved
+	}
+}
+
+// putAck writes a segment without text.
+func (e *Engine) putAck(t *TCB, b []byte, at seq.Value, now mono.Time) int {
+	return e.putHeader(t, b, &wire.TCP{Seq: at, Ack: t.rcvNxt, Flags: wire.ACK}, now)
+}

@@ -1,0 +1,141 @@
+// The scoreboard: what the peer has selectively acknowledged (RFC 2018), and
+// what of the rest counts as lost (RFC 6675). Without SACK duplicate ACKs stand
+// for segments that have left the network (RFC 6582).
+
+package tcp
+
+import (
+	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/seq"
+	"github.com/mtcp-go/mtcp/internal/slab"
+)
+
+// takeSACK notes the blocks of a segment and returns how many octets are
+// newly acknowledged by them. A block that is impossible, or reports a
+// duplicate (RFC 2883), changes nothing.
+func (e *Engine) takeSACK(t *TCB, s *Segment) uint32 {
+	fresh := seq.Size(0)
+	for _, b := range s.Options.SACK[:s.Options.NumSACK] {
+		if !b.First.Less(b.End) || b.End.Greater(t.sndNxt) || b.First.Less(t.sndUna) || !b.End.Greater(s.Ack) {
+			continue
+		}
+		if t.sacked == 0 && !e.attachRanges(&t.sacked) {
+			return 0
+		}
+		if _, n, ok := e.ranges.At(t.sacked).add(b); ok {
+			fresh += n
+		} else {
+			e.drop(drop.ReassemblyFull) // SACK is advisory: RFC 2018 §8
+		}
+	}
+	t.sackedOctets += uint32(fresh)
+	return uint32(fresh)
+}
+
+// attachRanges gets a range set for a TCB that needs one.
+func (e *Engine) attachRanges(i *slab.Index) bool {
+	n, ok := e.ranges.Get()
+	if !ok {
+		e.drop(drop.ReassemblyFull)
+		return false
+	}
+	e.ranges.At(n).reset()
+	*i = n
+	return true
+}
+
+func (e *Engine) releaseRanges(i *slab.Index) {
+	if *i != 0 {
+		e.ranges.Put(*i)
+		*i = 0
+	}
+}
+
+// trimScoreboard forgets what has been cumulatively acknowledged.
+func (e *Engine) trimScoreboard(t *TCB) {
+	if t.sacked == 0 {
+		return
+	}
+	set := e.ranges.At(t.sacked)
+	t.sackedOctets -= uint32(set.trim(t.sndUna))
+	if set.n == 0 {
+		e.releaseRanges(&t.sacked)
+	}
+}
+
+// lossEdge returns the position below which everything that is not
+// selectively acknowledged counts as lost: above it stand three separate
+// ranges, or more octets than two segments (IsLost of RFC 6675 §4).
+func (e *Engine) lossEdge(t *TCB) seq.Value {
+	if t.sacked == 0 {
+		return t.sndUna
+	}
+	set := e.ranges.At(t.sacked)
+	octets := seq.Size(0)
+	limit := seq.Size(dupThresh-1) * seq.Size(t.segmentSize())
+	for i := int(set.n) - 1; i >= 0; i-- {
+		octets += set.r[i].Len()
+		if octets > limit || int(set.n)-i >= dupThresh {
+			return set.r[i].First
+		}
+	}
+	return t.sndUna
+}
+
+// setPipe estimates the octets in the network (SetPipe of RFC 6675 §4), after
+// moving the loss edge.
+func (e *Engine) setPipe(t *TCB) {
+	flight := t.flight()
+	if t.sacked == 0 && t.dupAcks == 0 && t.recovery == recoveryOpen {
+		t.pipe = flight
+		return
+	}
+	t.highRxt = seq.Max(t.highRxt, t.sndUna)
+	if t.has(flagSACK) {
+		t.lostEnd = seq.Max(seq.Max(t.lostEnd, t.sndUna), e.lossEdge(t))
+	} else {
+		e.setLostReno(t)
+	}
+	lost, resent := t.lostEnd.Minus(t.sndUna), seq.Size(0)
+	if t.highRxt.Less(t.lostEnd) {
+		resent = t.highRxt.Minus(t.sndUna)
+	} else {
+		resent = lost
+	}
+	gone := uint32(0)
+	if t.sacked != 0 {
+		set := e.ranges.At(t.sacked)
+		gone = t.sackedOctets
+		lost -= set.below(t.lostEnd)
+		resent -= set.below(seq.Min(t.highRxt, t.lostEnd))
+	} else if !t.has(flagSACK) && t.recovery != recoveryLoss {
+		gone = min(uint32(t.dupAcks)*uint32(t.segmentSize()), flight-min(flight, uint32(lost)))
+	}
+	t.pipe = flight - min(flight, gone+uint32(lost)) + uint32(resent)
+}
+
+// setLostReno is the loss edge without SACK: the segment at SND.UNA in fast
+// recovery, all that was sent before the time-out after one.
+func (e *Engine) setLostReno(t *TCB) {
+	switch t.recovery {
+	case recoveryFast:
+		t.lostEnd = seq.Min(t.sndUna.Add(seq.Size(t.segmentSize())), t.sndNxt)
+	case recoveryLoss:
+		t.lostEnd = seq.Max(t.lostEnd, t.sndUna)
+	default:
+		t.lostEnd = t.sndUna
+	}
+}
+
+// lostHole returns the next stretch to be retransmitted, empty if there is
+// none.
+func (e *Engine) lostHole(t *TCB) seq.Range {
+	first := seq.Max(t.highRxt, t.sndUna)
+	if !first.Less(t.lostEnd) {
+		return seq.Range{}
+	}
+	if t.sacked == 0 {
+		return seq.Range{First: first, End: t.lostEnd}
+	}
+	return e.ranges.At(t.sacked).gapAt(first, t.lostEnd)
+}

@@ -1,0 +1,242 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/mtcp-go/mtcp/internal/flow"
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/seq"
+	"github.com/mtcp-go/mtcp/internal/slab"
+	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/tcp/cc"
+)
+
+// A TCB is the state of one connection (RFC 9293 §3.3.1). It holds no
+// pointers; its slot also names its sock.Block, its wheel node and its waiter.
+//
+//	                 sndUna          sndNxt        sndEnd
+//	  ──acknowledged──┤──in flight─────┤──unsent─────┤      send sequence space
+//	                  └──────── sndWnd ────────┘
+//
+//	       read        rcvNxt               rcvAdv
+//	  ──────┤──unread────┤── window promised ──┤            receive sequence space
+//	                       (out-of-order ranges)
+type TCB struct {
+	// Line 0: touched by every segment.
+	state      State
+	want       Want
+	verdict    Verdict
+	flags      flag
+	slot       slab.Index
+	sndUna     seq.Value // oldest unacknowledged
+	sndNxt     seq.Value // next to be sent for the first time
+	sndWnd     uint32    // peer's window, octets, from sndUna as of sndWL2
+	sndWL1     seq.Value // segment that last updated sndWnd: sequence
+	sndWL2     seq.Value // and acknowledgment
+	rcvNxt     seq.Value // next expected
+	rcvAdv     seq.Value // right edge of the window promised; never moves left
+	rcvAcked   seq.Value // last acknowledgment number sent
+	tsRecent   uint32    // RFC 7323: peer's timestamp to echo
+	sndEnd     seq.Value // end of what the application has written
+	pipe       uint32    // octets thought to be in the network
+	sndMax     uint32    // largest window the peer has offered (RFC 5961 §5)
+	mss        uint16    // largest segment to the peer, octets, options included
+	ourMSS     uint16    // what we announced
+	sndScale   uint8     // shift of the peer's windows
+	rcvScale   uint8     // shift of ours
+	quick      uint8     // segments still to be acknowledged at once
+	dupAcks    uint8
+	recovery   recoveryState
+	backoff    uint8 // retransmissions since progress
+	neighbour  uint32 // shard: cached neighbour, 0 none
+	listNext   uint32 // shard: ready list
+	listed     uint8  // shard: which list
+	probes     uint8  // unanswered window or keep-alive probes
+	rcvMSS     uint16 // largest segment seen from the peer
+	challenges uint8  // challenge ACKs in the present second
+	ackOwed    uint8  // duplicate ACKs owed to a peer without SACK
+	tos, ttl   uint8
+
+	// Line 2: congestion control.
+	cc cc.State
+
+	// Timers, zero when off, and the round-trip time.
+	rexmtAt mono.Time // RTO, or window probe when flagPersist
+	ackAt   mono.Time // delayed ACK
+	keepAt  mono.Time // keep-alive
+	lifeAt  mono.Time // FIN-WAIT-2, linger, orphan
+	idleAt  mono.Time // give rings back
+	rttAt   mono.Time // when rttSeq was sent
+	rttSeq  seq.Value // octet whose acknowledgment is being timed
+	srtt    uint32    // smoothed RTT, µs × 8; 0 is none yet
+	rttVar  uint32    // its deviation, µs × 4
+	rto     uint32    // µs, without back-off
+
+	// Identity and the peer's offers.
+	key        flow.Key4
+	iss, irs   seq.Value
+	tsOffset   uint32 // added to our timestamp clock
+	tsRecentAt uint32 // ms clock when tsRecent was taken
+	rcvAt      mono.Time // when the last acceptable segment came
+	listener   uint32 // shard: the listener that a passive open belongs to
+	soft       sock.Errno
+	errno      sock.Errno
+
+	// Recovery.
+	recover      seq.Value // recovery ends when this is acknowledged
+	highRxt      seq.Value // next octet to be considered for retransmission
+	lostEnd      seq.Value // octets below that are not sacked count as lost
+	sacked       slab.Index
+	sackedOctets uint32
+	prrDelivered uint32
+	prrOut       uint32
+	recoverFS    uint32
+
+	// Reassembly and acknowledgments.
+	ooo        slab.Index
+	finSeq     seq.Value // of the peer's FIN, when flagFinSeen
+	dsack      seq.Range
+	minshall   seq.Value // end of the last small segment sent (Nagle)
+	challengeT uint32    // second of challenges, ms clock
+
+	// Buffers.
+	rcvBuf, sndBuf uint32
+	tuneSeq        seq.Value // receive autotuning: read position
+	tuneAt         mono.Time // and time at the beginning of the round
+	sentAt         mono.Time // when text was last sent
+	stalledAt      mono.Time // since when there has been no progress (user time-out)
+
+	// Settings.
+	keepIdle, keepIntvl uint32 // ms
+	userTimeout         uint32 // ms, 0 default
+	linger              uint32 // ms, lingerOff
+	keepCount           uint8
+}
+
+// lingerOff means that Close goes on in the background without limit.
+const lingerOff = ^uint32(0)
+
+// flag is a yes or no of a TCB.
+type flag uint32
+
+const (
+	flagPassive   flag = 1 << iota // opened by LISTEN
+	flagSACK                       // SACK permitted by both
+	flagTS                         // timestamps by both
+	flagWS                         // window scaling by both
+	flagNoDelay                    // Nagle off
+	flagCork                       // only full segments
+	flagFinQueued                  // our FIN follows sndEnd
+	flagFinSent                    // and has been sent at least once
+	flagFinSeen                    // the peer's FIN is known, finSeq
+	flagFinDone                    // and in order
+	flagTiming                     // rttSeq is being timed
+	flagPingPong                   // the application answers: delay ACKs
+	flagPersist                    // rexmtAt is a window probe's
+	flagOrphan                     // the application has gone
+	flagReadShut                   // the application reads no more
+	flagKeepAlive                  //
+	flagFirstData                  // a data segment has come
+	flagRST                        // an RST is to be sent
+	flagRSTAck                     // and it acknowledges
+	flagDSACK                      // dsack holds a duplicate to report
+	flagForce                      // send what there is, however little: override time-out
+	flagStarved                    // a writer waits for ring memory
+	flagRcvBufSet                  // the application fixed the buffer: no tuning
+	flagSndBufSet                  //
+	flagTuning                     // tuneSeq, tuneAt are valid
+)
+
+func (t *TCB) has(f flag) bool { return t.flags&f != 0 }
+
+// Want says which kinds of segments a TCB has to send.
+type Want uint8
+
+// The wants, in the order of the shard's ready lists.
+const (
+	WantControl Want = 1 << iota // SYN, SYN-ACK, RST
+	WantAck                      // an ACK now, on its own if on nothing else
+	WantData                     // perhaps data, FIN or a retransmission
+	WantProbe                    // window probe or keep-alive
+)
+
+// Verdict is news of a TCB, collected until the shard publishes it.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Readable    Verdict = 1 << iota // octets in order
+	Writable                        // octets acknowledged, or a ring there
+	Opened                          // handshake completed
+	PeerDone                        // the peer's FIN, in order
+	Broke                           // errno says why
+	EnterTW                         // convert into a TIME-WAIT record
+	Finished                        // the TCB has nothing more to do
+	TimersMoved                     // NextTimer has changed
+)
+
+// State returns the connection's state.
+func (t *TCB) State() State { return t.state }
+
+// Key returns the 4-tuple.
+func (t *TCB) Key() flow.Key4 { return t.key }
+
+// Slot returns the index that the TCB shares with its block.
+func (t *TCB) Slot() slab.Index { return t.slot }
+
+// Wants returns what the TCB has to send.
+func (t *TCB) Wants() Want { return t.want }
+
+// TakeVerdict returns the news since the last call.
+func (t *TCB) TakeVerdict() Verdict {
+	v := t.verdict
+	t.verdict = 0
+	return v
+}
+
+// HasNews reports whether TakeVerdict would return something.
+func (t *TCB) HasNews() bool { return t.verdict != 0 }
+
+// Errno returns why the connection broke.
+func (t *TCB) Errno() sock.Errno { return t.errno }
+
+// IsPassive reports whether the connection came in through a listener.
+func (t *TCB) IsPassive() bool { return t.has(flagPassive) }
+
+// IsOrphan reports whether the application has given the connection back.
+func (t *TCB) IsOrphan() bool { return t.has(flagOrphan) }
+
+// SRTT returns the smoothed round-trip time, 0 before the first measurement.
+func (t *TCB) SRTT() time.Duration { return time.Duration(t.srtt/8) * time.Microsecond }
+
+// Shard's own words, kept here so that a connection is one record.
+
+// Listed, SetListed, ListNext and SetListNext are the shard's ready list.
+func (t *TCB) Listed() uint8 { return t.listed }
+
+// SetListed notes the list that the TCB stands in; 0 is none.
+func (t *TCB) SetListed(l uint8) { t.listed = l }
+
+// ListNext returns the slot that follows in the list.
+func (t *TCB) ListNext() slab.Index { return slab.Index(t.listNext) }
+
+// SetListNext links the list.
+func (t *TCB) SetListNext(i slab.Index) { t.listNext = uint32(i) }
+
+// Neighbour returns the cached neighbour of the peer, 0 for none.
+func (t *TCB) Neighbour() uint32 { return t.neighbour }
+
+// SetNeighbour caches the neighbour.
+func (t *TCB) SetNeighbour(id uint32) { t.neighbour = id }
+
+// Listener returns the shard's listener of a passive open.
+func (t *TCB) Listener() uint32 { return t.listener }
+
+// ForgetListener ends the TCB's relation to its listener.
+func (t *TCB) ForgetListener() { t.listener = 0 }
+
+// TOS and TTL are what the IP header of the connection's packets carries.
+func (t *TCB) TOS() uint8 { return t.tos }
+
+// TTL returns the hop limit; 0 means the host's default.
+func (t *TCB) TTL() uint8 { return t.ttl }

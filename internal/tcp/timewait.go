@@ -1,0 +1,119 @@
+// TIME-WAIT (RFC 9293 §3.6.1) in a compact record: what is needed to answer
+// late segments, and to let a new incarnation begin early (RFC 6191).
+
+package tcp
+
+import (
+	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/flow"
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/seq"
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
+
+// A TimeWaitRecord is all that remains of a connection for 2 MSL: one cache
+// line. Records expire in the order in which they began, so a list suffices.
+type TimeWaitRecord struct {
+	Key            flow.Key4
+	sndNxt, rcvNxt seq.Value
+	tsRecent       uint32
+	tsRecentAt     uint32 // ms clock
+	tsOffset       uint32
+	Until          mono.Time
+	Next, Prev     uint32 // shard: expiry list
+	window         uint16 // last advertised, scaled
+	hasTS          bool
+	tos            uint8
+	_              [2]byte
+}
+
+// EnterTimeWait fills a record from t, which is then no longer needed.
+func (e *Engine) EnterTimeWait(t *TCB, r *TimeWaitRecord, now mono.Time) {
+	e.Stats.TimeWaits++
+	*r = TimeWaitRecord{
+		Key:        t.key,
+		sndNxt:     t.sndNxt,
+		rcvNxt:     t.rcvNxt,
+		tsRecent:   t.tsRecent,
+		tsRecentAt: t.tsRecentAt,
+		tsOffset:   t.tsOffset,
+		window:     uint16(min(uint32(t.rcvAdv.Minus(t.rcvNxt))>>t.rcvScale, 65535)),
+		hasTS:      t.has(flagTS),
+		tos:        t.tos,
+		Until:      now.Add(e.cfg.TimeWait),
+	}
+	if t.want&WantAck != 0 { // for the peer's FIN
+		e.answerTimeWait(r, now)
+	}
+}
+
+// LeaveTCB ends the life of a TCB whose rest is a TIME-WAIT record.
+func (e *Engine) LeaveTCB(t *TCB) {
+	e.setState(t, Closed)
+	t.want = 0
+	t.verdict |= Finished
+}
+
+// TimeWaitAnswer is what a segment does to a TIME-WAIT record.
+type TimeWaitAnswer uint8
+
+// The answers.
+const (
+	TWStay    TimeWaitAnswer = iota // nothing changes
+	TWRestart                       // the 2 MSL begin again
+	TWReuse                         // a SYN may open a new incarnation
+)
+
+// InputTimeWait processes a segment for a record. The floor of a reuse is the
+// sequence number that the new incarnation must begin beyond.
+func (e *Engine) InputTimeWait(r *TimeWaitRecord, s *Segment, now mono.Time) (a TimeWaitAnswer, floor seq.Value) {
+	e.Stats.SegmentsIn++
+	f := s.Flags
+	newer := r.hasTS && s.Options.Present.Has(wire.HasTimestamp) && int32(s.Options.TSVal-r.tsRecent) > 0
+	switch {
+	case f.Has(wire.RST): // RFC 1337: it must not end TIME-WAIT early
+		e.drop(drop.TimeWaitRST)
+		return TWStay, 0
+	case f.Has(wire.SYN) && !f.Has(wire.ACK):
+		// MAY-2 and RFC 6191 §2: timestamps decide, sequence numbers without.
+		hasTS := r.hasTS && s.Options.Present.Has(wire.HasTimestamp)
+		if newer || s.Seq.Greater(r.rcvNxt) && (!hasTS || s.Options.TSVal == r.tsRecent) {
+			e.Stats.TimeWaitReused++
+			return TWReuse, r.sndNxt
+		}
+		e.answerTimeWait(r, now)
+		e.drop(drop.TimeWaitOther)
+		return TWStay, 0
+	case f.Has(wire.ACK) && s.length() == 0 && s.Seq == r.rcvNxt && s.Ack == r.sndNxt:
+		return TWStay, 0 // an ordinary ACK that comes late
+	}
+	e.answerTimeWait(r, now)
+	if f.Has(wire.FIN) && s.end() == r.rcvNxt { // the peer lost our last ACK
+		return TWRestart, 0
+	}
+	e.drop(drop.TimeWaitOther)
+	return TWStay, 0
+}
+
+// answerTimeWait acknowledges once more.
+func (e *Engine) answerTimeWait(r *TimeWaitRecord, now mono.Time) {
+	e.reply(Reply{
+		Key: r.Key, Seq: r.sndNxt, Ack: r.rcvNxt, Flags: wire.ACK, Window: r.window,
+		HasTS: r.hasTS, TSVal: milliClock(now) + r.tsOffset, TSEcr: r.tsRecent,
+	})
+}
+
+// PutReply writes a connectionless segment and returns its length.
+func (e *Engine) PutReply(b []byte, r *Reply) int {
+	var o wire.Options
+	if r.HasTS {
+		o.Present, o.TSVal, o.TSEcr = wire.HasTimestamp, r.TSVal, r.TSEcr
+	}
+	n := wire.TCPHeaderLen + wire.PutOptions(b[wire.TCPHeaderLen:wire.TCPMaxHeaderLen], &o, false)
+	wire.PutTCP(b, &wire.TCP{
+		SrcPort: r.Key.LocalPort, DstPort: r.Key.RemotePort,
+		Seq: r.Seq, Ack: r.Ack, Flags: r.Flags, Window: r.Window, HeaderLen: uint8(n),
+	})
+	e.Stats.SegmentsOut++
+	return n
+}

@@ -1,0 +1,358 @@
+// User calls (RFC 9293 §3.10.1 to §3.10.6), as the shard hands them on.
+
+package tcp
+
+import (
+	"time"
+
+	"github.com/mtcp-go/mtcp/internal/flow"
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/seq"
+	"github.com/mtcp-go/mtcp/internal/slab"
+	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/tcp/cc"
+)
+
+// Connect is the active OPEN.
+func (e *Engine) Connect(t *TCB, i slab.Index, k flow.Key4, mtu int, now mono.Time) {
+	e.open(t, i, k, mtu, now)
+	e.Stats.ActiveOpens++
+	e.startSending(t)
+	e.setState(t, SynSent)
+	t.stalledAt = now
+	t.want |= WantControl
+}
+
+// startSending sets the send sequence space to just the SYN.
+func (e *Engine) startSending(t *TCB) {
+	t.sndUna, t.sndNxt, t.sndEnd = t.iss, t.iss, t.iss+1
+	t.recover = t.iss
+	t.highRxt, t.lostEnd = t.iss, t.iss
+	e.blocks[t.slot].StartTx(e.mem, t.iss+1)
+}
+
+// startCongestion begins with the initial window, once the MSS is known.
+func (e *Engine) startCongestion(t *TCB) {
+	mss := t.segmentSize()
+	cc.Init(&t.cc, e.cfg.Congestion, mss, uint32(e.cfg.InitialWindow)*uint32(mss))
+}
+
+// Send takes note of what the application has written (SEND).
+func (e *Engine) Send(t *TCB, now mono.Time) {
+	e.blocks[t.slot].Heard(sock.TxTold)
+	if t.state == Closed || t.has(flagFinQueued) {
+		return
+	}
+	end := e.tx(t).WritePos()
+	if end == t.sndEnd {
+		return
+	}
+	t.sndEnd = end
+	e.armIdle(t)
+	if t.state == Established || t.state == CloseWait {
+		t.want |= WantData
+	}
+}
+
+// WantTx gives a waiting writer room: its first ring, or a larger one when the
+// congestion window could use it. When neither is to be had the writer is
+// woken by the next acknowledgment, or when memory comes back.
+func (e *Engine) WantTx(t *TCB, want int, now mono.Time) {
+	if t.state == Closed {
+		t.verdict |= Writable
+		return
+	}
+	tx := e.tx(t)
+	if r := tx.Drained(); r != 0 {
+		e.pool.Put(r)
+	}
+	limit := min(max(t.sndBuf, 2*t.cc.Cwnd), uint32(e.cfg.SndBufMax))
+	if t.has(flagSndBufSet) {
+		limit = t.sndBuf
+	}
+	have := int(tx.Size())
+	switch b := &e.blocks[t.slot]; {
+	case b.Flags()&sock.TxRing == 0:
+		ref := e.pool.Get(min(max(want, firstRing), int(limit)))
+		if ref == 0 {
+			e.starve(t, now)
+			return
+		}
+		b.AttachTx(e.mem, ref)
+		e.armIdle(t)
+	case tx.Free() > 0: // room came meanwhile
+	case have < int(limit) && tx.CanOffer():
+		ref := e.pool.Get(min(max(want, 2*have), int(limit)))
+		if ref != 0 && !tx.Offer(ref) {
+			e.pool.Put(ref)
+		}
+		if ref == 0 {
+			return // the next acknowledgment makes room
+		}
+	default:
+		return
+	}
+	t.verdict |= Writable
+}
+
+// starve has the writer of t asked again later. It waits; it never fails.
+func (e *Engine) starve(t *TCB, now mono.Time) {
+	e.Stats.RingWaits++
+	t.flags |= flagStarved
+	t.idleAt = now.Add(starvedRetry)
+	t.verdict |= TimersMoved
+}
+
+// ReadyTx gives a new connection its first send ring before it is asked for.
+func (e *Engine) ReadyTx(t *TCB) {
+	b := &e.blocks[t.slot]
+	if b.Flags()&sock.TxRing != 0 {
+		return
+	}
+	if ref := e.pool.Get(firstRing); ref != 0 {
+		b.AttachTx(e.mem, ref)
+		e.armIdle(t)
+	}
+}
+
+// Window takes note of what the application has read (RECEIVE).
+func (e *Engine) Window(t *TCB) {
+	e.blocks[t.slot].Heard(sock.RxTold)
+	if t.state != Closed {
+		e.windowOpened(t)
+	}
+}
+
+// Shutdown is CLOSE of the sending direction: FIN after what was written.
+func (e *Engine) Shutdown(t *TCB, now mono.Time) {
+	if t.has(flagFinQueued) || t.state == Closed {
+		return
+	}
+	e.Send(t, now)
+	t.flags |= flagFinQueued
+	switch t.state {
+	case Established:
+		e.setState(t, FinWait1)
+		t.want |= WantData
+	case CloseWait:
+		e.setState(t, LastAck)
+		t.want |= WantData
+	}
+}
+
+// ShutdownRead discards what is there and what comes. The application has
+// promised to leave the read position alone from now on.
+func (e *Engine) ShutdownRead(t *TCB) {
+	t.flags |= flagReadShut
+	rx := e.rx(t)
+	rx.Advance(rx.WritePos())
+	if t.state != Closed {
+		e.windowOpened(t)
+	}
+}
+
+// Close is the application's last word: it gives the connection back. Text that
+// it never read is lost, and the peer must learn that (SHLD-3).
+func (e *Engine) Close(t *TCB, now mono.Time) {
+	t.flags |= flagOrphan
+	t.keepAt = 0
+	switch {
+	case t.state == Closed:
+		return
+	case t.state == SynSent:
+		e.finish(t)
+		return
+	case e.rx(t).Len() > 0 || t.linger == 0 && (t.state.in(sending) || t.state == SynReceived):
+		e.sendReset(t, sock.Aborted)
+		return
+	}
+	e.Shutdown(t, now)
+	if t.state == FinWait2 {
+		e.startFinWait2(t, now)
+	} else if t.linger != lingerOff {
+		t.lifeAt = now.Add(time.Duration(t.linger) * time.Millisecond)
+		t.verdict |= TimersMoved
+	}
+}
+
+// startFinWait2 bounds how long an orphan waits for the peer's FIN.
+func (e *Engine) startFinWait2(t *TCB, now mono.Time) {
+	t.lifeAt = now.Add(e.cfg.FinWait2)
+	t.verdict |= TimersMoved
+}
+
+// Abort is ABORT: a RST, and nothing remains.
+func (e *Engine) Abort(t *TCB) {
+	t.flags |= flagOrphan
+	switch t.state {
+	case Closed:
+	case SynSent:
+		e.finish(t)
+	default:
+		e.sendReset(t, sock.Aborted)
+	}
+}
+
+// Set changes an option.
+func (e *Engine) Set(t *TCB, o sock.Option, v uint64, now mono.Time) {
+	on := func(f flag) {
+		t.flags &^= f
+		if v != 0 {
+			t.flags |= f
+		}
+	}
+	switch o {
+	case sock.OptNoDelay:
+		on(flagNoDelay)
+		t.want |= WantData
+	case sock.OptCork:
+		on(flagCork)
+		t.want |= WantData
+	case sock.OptKeepAlive:
+		on(flagKeepAlive)
+	case sock.OptKeepIdle:
+		t.keepIdle = max(millis(time.Duration(v)), 1)
+	case sock.OptKeepInterval:
+		t.keepIntvl = max(millis(time.Duration(v)), 1)
+	case sock.OptKeepCount:
+		t.keepCount = uint8(min(v, 255))
+	case sock.OptLinger:
+		t.linger = lingerOff
+		if v != sock.LingerOff {
+			t.linger = millis(time.Duration(v))
+		}
+	case sock.OptUserTimeout:
+		t.userTimeout = millis(time.Duration(v))
+	case sock.OptRcvBuf:
+		e.setRcvBuf(t, v)
+	case sock.OptSndBuf:
+		t.sndBuf = uint32(min(max(v, firstRing), uint64(e.cfg.SndBufMax)))
+		t.flags |= flagSndBufSet
+	case sock.OptTOS:
+		t.tos = uint8(v)
+	case sock.OptTTL:
+		t.ttl = uint8(v)
+	}
+	if o >= sock.OptKeepAlive && o <= sock.OptKeepCount && t.state >= Established {
+		t.keepAt = 0
+		if t.has(flagKeepAlive) {
+			t.keepAt = now.Add(max(keepDuration(t.keepIdle)-now.Sub(t.rcvAt), time.Millisecond))
+		}
+		t.verdict |= TimersMoved
+	}
+}
+
+// setRcvBuf fixes the receive buffer. A window that was promised stays good.
+func (e *Engine) setRcvBuf(t *TCB, v uint64) {
+	size := uint32(min(max(v, firstRing), uint64(e.cfg.RcvBufMax)))
+	if promised := uint32(t.rcvAdv.Minus(e.rx(t).ReadPos())); t.state > SynSent {
+		size = max(size, promised)
+	}
+	t.rcvBuf = size
+	t.flags |= flagRcvBufSet
+}
+
+// ICMPError notes an error that may pass (MUST-56): it is reported only if the
+// connection gives up. During the handshake a hard error ends it at once
+// (SHLD-26; RFC 5461 §4: not later).
+func (e *Engine) ICMPError(t *TCB, why sock.Errno, hard bool, at seq.Value) bool {
+	if !at.InWindow(t.sndUna, seq.Size(t.flight())) { // RFC 5927 §4.1
+		return false
+	}
+	if hard && (t.state == SynSent || t.state == SynReceived) {
+		e.fail(t, why)
+		return true
+	}
+	t.soft = why
+	return true
+}
+
+// PathMTU lowers the segment size to a path's MTU (RFC 1191); what was too
+// large is sent again.
+func (e *Engine) PathMTU(t *TCB, mtu int, at seq.Value, now mono.Time) bool {
+	if !at.InWindow(t.sndUna, seq.Size(t.flight())) {
+		return false
+	}
+	mss := mssFor(mtu)
+	if mss >= t.mss {
+		return true
+	}
+	t.mss = mss
+	if t.state >= Established {
+		t.recovery = recoveryLoss // not congestion: the window stays
+		t.recover, t.lostEnd, t.highRxt = t.sndNxt, t.sndNxt, t.sndUna
+		t.flags &^= flagTiming
+		e.setPipe(t)
+		t.want |= WantData
+	}
+	return true
+}
+
+// fail ends the connection with an error for the application.
+func (e *Engine) fail(t *TCB, why sock.Errno) {
+	t.errno = why
+	t.verdict |= Broke
+	e.finish(t)
+}
+
+// finish ends the connection: CLOSED. A RST that has yet to be sent keeps the
+// TCB until then.
+func (e *Engine) finish(t *TCB) {
+	e.setState(t, Closed)
+	t.rexmtAt, t.ackAt, t.keepAt, t.lifeAt, t.idleAt = 0, 0, 0, 0, 0
+	t.verdict |= TimersMoved
+	if t.has(flagRST) {
+		t.want = WantControl
+		return
+	}
+	t.want = 0
+	t.verdict |= Finished
+}
+
+// sendReset aborts with a RST on the wire.
+func (e *Engine) sendReset(t *TCB, why sock.Errno) {
+	t.flags |= flagRST
+	e.fail(t, why)
+}
+
+// timeWait leaves the rest to a compact record.
+func (e *Engine) timeWait(t *TCB) {
+	e.setState(t, TimeWait)
+	t.rexmtAt, t.keepAt, t.lifeAt, t.idleAt = 0, 0, 0, 0
+	t.verdict |= EnterTW | TimersMoved
+}
+
+// armIdle has the rings looked at when the connection has been quiet.
+func (e *Engine) armIdle(t *TCB) {
+	if t.idleAt == 0 {
+		t.idleAt = max(t.rcvAt, t.sentAt).Add(e.cfg.IdleRings)
+		t.verdict |= TimersMoved
+	}
+}
+
+// detachRings takes back rings that are empty.
+func (e *Engine) detachRings(t *TCB) {
+	b := &e.blocks[t.slot]
+	if r := b.DetachTx(e.mem); r != 0 {
+		e.pool.Put(r)
+	}
+	tx := e.tx(t)
+	if b.Flags()&sock.TxRing == 0 && tx.Len() == 0 {
+		for r := tx.Detach(); r != 0; r = tx.Detach() {
+			e.pool.Put(r)
+		}
+	}
+	rx := e.rx(t)
+	for r := rx.Detach(); r != 0; r = rx.Detach() {
+		e.pool.Put(r)
+	}
+}
+
+// Release gives back all that t holds. Only when the application has given
+// the connection back too.
+func (e *Engine) Release(t *TCB) {
+	e.releaseRanges(&t.sacked)
+	e.releaseRanges(&t.ooo)
+	e.rx(t).ReleaseAll(e.pool.Put)
+	e.tx(t).ReleaseAll(e.pool.Put)
+}
