@@ -1,0 +1,276 @@
+// Ring memory in power-of-two size classes.
+//
+// The memory is cut into spans of 4 MiB. A span serves one class at a time:
+//
+//	span 1: 4 KiB class   [piece|piece|piece| ... never touched ... ]
+//	span 2: 64 KiB class  [   piece   |   piece   | ... ]
+//	span 3: free
+//
+// A class hands out the piece that came back last; failing that, the next
+// piece of the span that it is carving; failing that, it takes a free span. A
+// span of which all pieces have come back is free at once, for any class: that
+// is one list operation, and it keeps the touched memory small. When all this
+// fails, a piece of a larger class is given, so that no request is refused
+// while a piece that could serve it lies idle.
+//
+// Every operation is a constant number of list steps (at most one per class).
+// The links stand beside the memory: free ring memory is never touched.
+
+package ring
+
+import (
+	"fmt"
+	"math/bits"
+)
+
+// The sizes of rings: powers of two from MinSize to MaxSize octets.
+const (
+	MinSize = 4 << 10
+	MaxSize = 4 << 20
+
+	classes      = 11 // 4 KiB << 0 to 4 KiB << 10
+	classBits    = 4
+	spanSize     = MaxSize
+	unitsPerSpan = spanSize / MinSize
+)
+
+// MaxMemory is the most that one Pool can name.
+const MaxMemory = MinSize << (32 - classBits)
+
+// Ref names one ring in the memory of a Pool: in the low 4 bits its class plus
+// one, above them its offset in units of 4 KiB. Zero is no ring. It needs no
+// table to be resolved, so any goroutine with the Memory can do so.
+type Ref uint32
+
+// refOf names the piece of a class at a unit.
+func refOf(unit uint32, class int) Ref { return Ref(unit<<classBits | uint32(class+1)) }
+
+// class returns the size class of r, which is not zero.
+func (r Ref) class() int { return int(r&(1<<classBits-1)) - 1 }
+
+// unit returns the offset of r in units of MinSize.
+func (r Ref) unit() uint32 { return uint32(r >> classBits) }
+
+// Size returns the octets of the ring, a power of two; 0 for no ring.
+func (r Ref) Size() int {
+	if r == 0 {
+		return 0
+	}
+	return MinSize << r.class()
+}
+
+// Memory resolves Refs. It is a value that never changes: hand out copies.
+type Memory struct{ mem []byte }
+
+// Bytes returns the octets of r; nil for no ring.
+func (m Memory) Bytes(r Ref) []byte {
+	if r == 0 {
+		return nil
+	}
+	first := int(r.unit()) * MinSize
+	end := first + r.Size()
+	return m.mem[first:end:end]
+}
+
+// none ends a list of spans, which are numbered from 1.
+const none = 0
+
+// given stands in Pool.links for a piece that is in use.
+const given = ^uint32(0)
+
+// span is what the Pool knows of 4 MiB.
+type span struct {
+	class      uint8  // the class it serves; meaningful while inUse > 0
+	inUse      uint16 // pieces given out
+	carved     uint16 // pieces ever given out since the class took the span
+	free       uint32 // unit+1 of the piece that came back last, 0 if none
+	next, prev uint32 // in its class's list of spans with returned pieces
+}
+
+// A Pool is the ring memory of one shard. Only that shard may call it; what
+// others do with the memory that it names is ordered by the Streams.
+type Pool struct {
+	memory  Memory
+	spans   []span   // by number from 1
+	links   []uint32 // by unit: given, or unit+1 of the next returned piece
+	partial [classes]uint32
+	carving [classes]uint32
+	idle    uint32 // spans that were used and are free, by span.next
+	high    uint32 // highest span ever used
+	inUse   int
+}
+
+// NewPool returns a Pool over mem, which must hold at least one span of 4 MiB
+// and not more than MaxMemory. What does not fill a span is left unused.
+func NewPool(mem []byte) (*Pool, error) {
+	n := len(mem) / spanSize
+	if n == 0 || uint64(len(mem)) > MaxMemory {
+		return nil, fmt.Errorf("ring: pool of %d octets: want %d to %d", len(mem), spanSize, uint64(MaxMemory))
+	}
+	return &Pool{
+		memory: Memory{mem: mem[: n*spanSize : n*spanSize]},
+		spans:  make([]span, n+1),
+		links:  make([]uint32, n*unitsPerSpan),
+	}, nil
+}
+
+// Memory returns what resolves the Pool's Refs.
+func (p *Pool) Memory() Memory { return p.memory }
+
+// Bytes returns the octets of r.
+func (p *Pool) Bytes(r Ref) []byte { return p.memory.Bytes(r) }
+
+// InUse returns how many octets are given out.
+func (p *Pool) InUse() int { return p.inUse }
+
+// Cap returns how many octets there are.
+func (p *Pool) Cap() int { return len(p.memory.mem) }
+
+// Low reports that less than an eighth of the memory is left. How much of it
+// a class can have depends on which spans the others hold.
+func (p *Pool) Low() bool { return p.Cap()-p.inUse < p.Cap()/8 }
+
+// classOf returns the smallest class that holds size octets.
+func classOf(size int) int { return bits.Len(uint(max(size, 1)-1) / MinSize) }
+
+// Get takes a ring of at least size octets: of the smallest class that holds
+// them or, when that has none and no span is free, of a larger one. It returns
+// 0 if there is none, or size is more than MaxSize. The octets are not zeroed.
+func (p *Pool) Get(size int) Ref {
+	class := classOf(size)
+	if class >= classes {
+		return 0
+	}
+	if r := p.take(class); r != 0 {
+		return r
+	}
+	if s := p.takeSpan(class); s != none {
+		return p.carve(s)
+	}
+	for class++; class < classes; class++ {
+		if r := p.take(class); r != 0 {
+			return r
+		}
+	}
+	return 0
+}
+
+// take gets a piece out of the spans that the class has.
+func (p *Pool) take(class int) Ref {
+	if s := p.partial[class]; s != none {
+		return p.reuse(s)
+	}
+	if s := p.carving[class]; s != none {
+		return p.carve(s)
+	}
+	return 0
+}
+
+// takeSpan gives the class a free span to carve: one that was used before, so
+// that no fresh memory is touched, or the next fresh one.
+func (p *Pool) takeSpan(class int) uint32 {
+	s := p.idle
+	if s != none {
+		p.idle = p.spans[s].next
+	} else if int(p.high)+1 < len(p.spans) {
+		p.high++
+		s = p.high
+	} else {
+		return none
+	}
+	p.spans[s] = span{class: uint8(class)} // < classes
+	p.carving[class] = s
+	return s
+}
+
+// carve gets the next piece of a span that is being carved.
+func (p *Pool) carve(s uint32) Ref {
+	sp := &p.spans[s]
+	class := int(sp.class)
+	unit := (s-1)*unitsPerSpan + uint32(sp.carved)<<class
+	sp.carved++
+	if sp.carved == unitsPerSpan>>class {
+		p.carving[class] = none
+	}
+	return p.give(sp, unit)
+}
+
+// reuse gets the piece that came back to a span last.
+func (p *Pool) reuse(s uint32) Ref {
+	sp := &p.spans[s]
+	unit := sp.free - 1
+	sp.free = p.links[unit]
+	if sp.free == 0 {
+		p.unlist(s)
+	}
+	return p.give(sp, unit)
+}
+
+// give marks the piece at unit as given out.
+func (p *Pool) give(sp *span, unit uint32) Ref {
+	sp.inUse++
+	p.links[unit] = given
+	p.inUse += MinSize << sp.class
+	return refOf(unit, int(sp.class))
+}
+
+// Put gives a ring back. It panics if the ring is not given out: two streams
+// would then share it. Putting no ring does nothing.
+func (p *Pool) Put(r Ref) {
+	if r == 0 {
+		return
+	}
+	unit := r.unit()
+	s := unit/unitsPerSpan + 1
+	sp := &p.spans[s]
+	if int(sp.class) != r.class() || p.links[unit] != given {
+		panic("ring: a ring was given back twice")
+	}
+	p.inUse -= r.Size()
+	sp.inUse--
+	if sp.inUse == 0 {
+		p.links[unit] = 0
+		p.retire(s)
+		return
+	}
+	if sp.free != 0 {
+		p.unlist(s)
+	}
+	p.links[unit] = sp.free
+	sp.free = unit + 1
+	p.list(s)
+}
+
+// retire makes a span free of which every piece has come back.
+func (p *Pool) retire(s uint32) {
+	sp := &p.spans[s]
+	if sp.free != 0 {
+		p.unlist(s)
+		sp.free = 0
+	}
+	if p.carving[sp.class] == s {
+		p.carving[sp.class] = none
+	}
+	sp.next = p.idle
+	p.idle = s
+}
+
+// list puts a span first in its class's list.
+func (p *Pool) list(s uint32) {
+	sp := &p.spans[s]
+	first := p.partial[sp.class]
+	sp.next, sp.prev = first, none
+	p.spans[first].prev = s // number 0 is nobody's
+	p.partial[sp.class] = s
+}
+
+// unlist takes a span out of its class's list.
+func (p *Pool) unlist(s uint32) {
+	sp := &p.spans[s]
+	if sp.prev == none {
+		p.partial[sp.class] = sp.next
+	} else {
+		p.spans[sp.prev].next = sp.next
+	}
+	p.spans[sp.next].prev = sp.prev // number 0 is nobody's
+}

@@ -1,0 +1,250 @@
+package ring
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// newPool returns a pool of n spans on the heap.
+func newPool(t testing.TB, n int) *Pool {
+	t.Helper()
+	p, err := NewPool(make([]byte, n*spanSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestNewPool_WantsAtLeastOneSpan(t *testing.T) {
+	for _, n := range []int{0, 1, spanSize - 1} {
+		if _, err := NewPool(make([]byte, n)); err == nil {
+			t.Errorf("a pool of %d octets was accepted", n)
+		}
+	}
+	p, err := NewPool(make([]byte, 2*spanSize-1))
+	if err != nil || p.Cap() != spanSize {
+		t.Errorf("cap %d, %v: the incomplete span must be left unused", p.Cap(), err)
+	}
+}
+
+func TestGet_RoundsUpToAClass(t *testing.T) {
+	p := newPool(t, classes)
+	tests := []struct{ ask, want int }{
+		{-1, MinSize}, {0, MinSize}, {1, MinSize}, {4096, MinSize}, {4097, 8192}, {8192, 8192}, {8193, 16384},
+		{64 << 10, 64 << 10}, {64<<10 + 1, 128 << 10}, {MaxSize/2 + 1, MaxSize}, {MaxSize, MaxSize}, {MaxSize + 1, 0},
+	}
+	for _, tt := range tests {
+		r := p.Get(tt.ask)
+		if r.Size() != tt.want || len(p.Bytes(r)) != tt.want || cap(p.Bytes(r)) != tt.want {
+			t.Errorf("Get(%d): size %d, %d octets, want %d", tt.ask, r.Size(), len(p.Bytes(r)), tt.want)
+		}
+		p.Put(r)
+	}
+	if p.InUse() != 0 {
+		t.Errorf("%d octets in use at the end", p.InUse())
+	}
+}
+
+func TestGet_GivesWhatCameBackLast(t *testing.T) {
+	p := newPool(t, 3)
+	var refs []Ref
+	for range 600 { // pieces of 8 KiB: 512 of them are a span
+		refs = append(refs, p.Get(8192))
+	}
+	for _, k := range []int{3, 550, 7, 599, 100} {
+		p.Put(refs[k])
+		if r := p.Get(8192); r != refs[k] {
+			t.Errorf("piece %d came back last, but %#x was given, not %#x", k, r, refs[k])
+		}
+	}
+}
+
+func TestGet_TouchesNoMoreMemoryThanIsLive(t *testing.T) {
+	p := newPool(t, 4)
+	for range 10_000 {
+		a, b := p.Get(MinSize), p.Get(MinSize)
+		if a.unit() > 1 || b.unit() > 1 {
+			t.Fatalf("two live pieces at a time reached units %d and %d", a.unit(), b.unit())
+		}
+		p.Put(a)
+		p.Put(b)
+	}
+}
+
+func TestPut_FreesTheSpanForOtherClasses(t *testing.T) {
+	p := newPool(t, 1)
+	var refs []Ref
+	for r := p.Get(MinSize); r != 0; r = p.Get(MinSize) {
+		refs = append(refs, r)
+	}
+	if len(refs) != unitsPerSpan || p.InUse() != p.Cap() {
+		t.Fatalf("%d pieces, %d in use", len(refs), p.InUse())
+	}
+	for i, r := range refs {
+		if i > 0 && p.Get(MaxSize) != 0 {
+			t.Fatal("the span was given whole while pieces of it were out")
+		}
+		p.Put(r)
+	}
+	if r := p.Get(MaxSize); r.Size() != MaxSize {
+		t.Error("the span did not become free for the largest class")
+	}
+}
+
+func TestGet_FallsBackToALargerClass(t *testing.T) {
+	p := newPool(t, 1)
+	if r := p.Get(64 << 10); r.Size() != 64<<10 {
+		t.Fatal("no memory")
+	}
+	if r := p.Get(MinSize); r.Size() != 64<<10 {
+		t.Errorf("size %d: with free 64 KiB pieces only, one of them must be given", r.Size())
+	}
+	if r := p.Get(128 << 10); r != 0 {
+		t.Errorf("size %d out of a span of 64 KiB pieces", r.Size())
+	}
+}
+
+func TestPut_PanicsWhenTheRingIsNotOut(t *testing.T) {
+	p := newPool(t, 2)
+	a, b := p.Get(MinSize), p.Get(MinSize)
+	p.Put(b)
+	p.Put(0)
+	for _, bad := range []Ref{b, refOf(a.unit(), 1), refOf(unitsPerSpan-1, 0)} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("Put(%#x) of a ring that is not out went through", bad)
+				}
+			}()
+			p.Put(bad)
+		}()
+	}
+	p.Put(a)
+	defer func() {
+		if recover() == nil {
+			t.Error("the last piece of a span came back twice")
+		}
+	}()
+	p.Put(a)
+}
+
+func TestLow_BelowAnEighth(t *testing.T) {
+	p := newPool(t, 8)
+	for range 7 {
+		if p.Low() {
+			t.Fatalf("low with %d of %d in use", p.InUse(), p.Cap())
+		}
+		p.Get(MaxSize)
+	}
+	if p.Low() {
+		t.Error("low with exactly an eighth left")
+	}
+	r := p.Get(MinSize)
+	if !p.Low() {
+		t.Error("not low with less than an eighth left")
+	}
+	p.Put(r)
+	if p.Low() {
+		t.Error("low after a ring came back")
+	}
+}
+
+// poolModel knows only which rings are out.
+type poolModel map[Ref]bool
+
+// couldServe reports whether a piece of exactly this class is to be had, and
+// whether a free span is, going by what is out alone.
+func (m poolModel) couldServe(spans, class int) (piece, span bool) {
+	live, classAt := make([]int, spans), make([]int, spans)
+	for r := range m {
+		s := r.unit() / unitsPerSpan
+		live[s]++
+		classAt[s] = r.class()
+	}
+	for s, n := range live {
+		span = span || n == 0
+		piece = piece || n > 0 && classAt[s] == class && n < unitsPerSpan>>class
+	}
+	return piece, span
+}
+
+// check asks whether giving r for a request of this class was right.
+func (m poolModel) check(t *testing.T, spans, class int, r Ref) {
+	t.Helper()
+	for k := class; k < classes; k++ {
+		piece, span := m.couldServe(spans, k)
+		if piece || k == class && span {
+			if r == 0 || r.class() != k {
+				t.Fatalf("a request of class %d got %#x, though class %d could serve it", class, r, k)
+			}
+			return
+		}
+	}
+	if r != 0 {
+		t.Fatalf("a request of class %d got %#x out of nothing", class, r)
+	}
+}
+
+func TestPool_FollowsTheModel(t *testing.T) {
+	const spans = 5
+	rng := rand.New(rand.NewPCG(3, 4))
+	p := newPool(t, spans)
+	model := poolModel{}
+	var out []Ref
+	owner := make([]Ref, spans*unitsPerSpan)
+	inUse, full := 0, 0
+	for step := range 30_000 {
+		growing := step/1000%2 == 0
+		if rng.IntN(10) < 4 != growing {
+			class := min(rng.IntN(classes), rng.IntN(classes)) + rng.IntN(2)
+			class = min(class, classes-1)
+			r := p.Get(MinSize<<class - rng.IntN(MinSize/2))
+			model.check(t, spans, class, r)
+			if r == 0 {
+				full++
+				continue
+			}
+			for u := r.unit(); u < r.unit()+uint32(r.Size()/MinSize); u++ {
+				if owner[u] != 0 {
+					t.Fatalf("step %d: %#x overlaps %#x", step, r, owner[u])
+				}
+				owner[u] = r
+			}
+			model[r] = true
+			out = append(out, r)
+			inUse += r.Size()
+		} else if len(out) > 0 {
+			k := rng.IntN(len(out))
+			r := out[k]
+			out[k] = out[len(out)-1]
+			out = out[:len(out)-1]
+			p.Put(r)
+			delete(model, r)
+			for u := r.unit(); u < r.unit()+uint32(r.Size()/MinSize); u++ {
+				owner[u] = 0
+			}
+			inUse -= r.Size()
+		}
+		if p.InUse() != inUse {
+			t.Fatalf("step %d: in use %d, want %d", step, p.InUse(), inUse)
+		}
+	}
+	if full == 0 {
+		t.Error("the pool was never exhausted: the test is too mild")
+	}
+	for _, r := range out {
+		p.Put(r)
+	}
+	for range spans {
+		if p.Get(MaxSize) == 0 {
+			t.Error("a span was lost")
+		}
+	}
+}
+
+func TestPool_DoesNotAllocate(t *testing.T) {
+	p := newPool(t, 1)
+	if n := testing.AllocsPerRun(100, func() { p.Put(p.Get(MinSize)) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

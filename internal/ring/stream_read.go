@@ -1,0 +1,87 @@
+// The reader's end of a Stream. Only the reader may call what stands here.
+//
+//  1. Len says how much there is.
+//  2. Peek lends it in place, CopyAt copies any of it: neither consumes.
+//  3. Advance consumes, and follows the writer into the newer ring.
+
+package ring
+
+import "github.com/mtcp-go/mtcp/internal/seq"
+
+// Len returns how many octets can be read.
+func (s Stream) Len() seq.Size { return s.WritePos().Minus(s.ReadPos()) }
+
+// Peek returns octets that can be read, in place, from ReadPos on: in two
+// pieces where they run over the end of the ring's memory, and only up to the
+// seal while the older ring is being drained. So it returns some whenever Len
+// is not 0, and the rest after an Advance. They are good until then.
+func (s Stream) Peek() (a, b []byte) {
+	read := s.ReadPos()
+	n := s.WritePos().Minus(read)
+	if n == 0 {
+		return nil, nil
+	}
+	// The epochs are loaded after write: a switch that came before what we
+	// found is seen, and one that came after it does not matter to it.
+	e, newest := s.R.epoch.Load(), s.W.epoch.Load()
+	if e != newest {
+		if left := s.seal().Minus(read); left > 0 {
+			n = min(n, left)
+		} else {
+			e = newest
+			s.R.epoch.Store(e)
+		}
+	}
+	return pieces(s.Mem.Bytes(s.Refs.at(e)), read, int(n))
+}
+
+// Read copies octets into p, consumes them, and returns how many.
+func (s Stream) Read(p []byte) int {
+	done := 0
+	for done < len(p) {
+		a, b := s.Peek()
+		n := copy(p[done:], a)
+		n += copy(p[done+n:], b)
+		if n == 0 {
+			break
+		}
+		s.Advance(s.ReadPos().Add(seq.Size(n)))
+		done += n
+	}
+	return done
+}
+
+// CopyAt fills p with the octets from pos on, without consuming any: they must
+// lie between ReadPos and WritePos. It panics otherwise. They may begin in the
+// older ring and end in the newer one.
+func (s Stream) CopyAt(pos seq.Value, p []byte) {
+	read, write := s.ReadPos(), s.WritePos()
+	if pos.Minus(read) > write.Minus(read) || len(p) > int(write.Minus(pos)) {
+		panic("ring: read outside the octets that are there")
+	}
+	e, newest := s.R.epoch.Load(), s.W.epoch.Load()
+	if e != newest && pos.Less(s.seal()) {
+		n := min(len(p), int(s.seal().Minus(pos)))
+		copyOut(p[:n], s.Mem.Bytes(s.Refs.at(e)), pos)
+		pos, p = pos.Add(seq.Size(n)), p[n:]
+	}
+	if len(p) > 0 {
+		copyOut(p, s.Mem.Bytes(s.Refs.at(newest)), pos)
+	}
+}
+
+// Advance consumes the octets before to, which may then be overwritten. It
+// panics if they are not there.
+//
+// The epoch follows as soon as nothing is left before the seal, so that the
+// shard may offer the next ring.
+func (s Stream) Advance(to seq.Value) {
+	read := s.ReadPos()
+	if to.Minus(read) > s.WritePos().Minus(read) {
+		panic("ring: consumed more than there is")
+	}
+	s.R.read.Store(uint32(to))
+	if e := s.W.epoch.Load(); s.R.epoch.Load() != e && to.GreaterEq(s.seal()) {
+		s.R.epoch.Store(e)
+	}
+}

@@ -1,0 +1,667 @@
+package ring
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+	"unsafe"
+
+	"github.com/mtcp-go/mtcp/internal/seq"
+)
+
+// wrap is a start from which the first 4096 octets cross the end of the
+// sequence space.
+const wrap = seq.Value(0xffff_f000)
+
+// octet is what stands at a position in all tests: so stale, lost and
+// misplaced octets show up. Positions a ring's size apart differ.
+func octet(v seq.Value) byte { return byte(uint32(v) * 0x9e3779b1 >> 24) }
+
+// text returns the octets of a range.
+func text(first seq.Value, n int) []byte {
+	p := make([]byte, n)
+	for i := range p {
+		p[i] = octet(first.Add(seq.Size(i)))
+	}
+	return p
+}
+
+// expect fails unless p is what belongs at pos.
+func expect(t *testing.T, what string, pos seq.Value, p []byte) {
+	t.Helper()
+	for i, b := range p {
+		if v := pos.Add(seq.Size(i)); b != octet(v) {
+			t.Fatalf("%s: octet at %#x is %#x, want %#x", what, v, b, octet(v))
+		}
+	}
+}
+
+// newStream returns an empty stream at start over the memory of p.
+func newStream(p *Pool, start seq.Value) Stream {
+	s := Stream{W: &WriterHalf{}, R: &ReaderHalf{}, Refs: &Refs{}, Mem: p.Memory()}
+	s.Reset(start)
+	return s
+}
+
+// attached is a stream with a ring of the given size.
+func attached(t testing.TB, start seq.Value, size int) (Stream, *Pool) {
+	t.Helper()
+	p := newPool(t, 4)
+	s := newStream(p, start)
+	s.Attach(p.Get(size))
+	return s, p
+}
+
+// mustPanic fails unless f does.
+func mustPanic(t *testing.T, what string, f func()) {
+	t.Helper()
+	defer func() {
+		if recover() == nil {
+			t.Errorf("%s went through", what)
+		}
+	}()
+	f()
+}
+
+func TestStream_HalvesHaveAFixedLayout(t *testing.T) {
+	if w, r, f := unsafe.Sizeof(WriterHalf{}), unsafe.Sizeof(ReaderHalf{}), unsafe.Sizeof(Refs{}); w != 12 || r != 8 || f != 8 {
+		t.Errorf("sizes %d, %d, %d: the blocks of internal/sock are laid out for 12, 8, 8", w, r, f)
+	}
+}
+
+func TestStream_WithoutRingHoldsNothing(t *testing.T) {
+	s := newStream(newPool(t, 1), wrap)
+	if s.HasRing() || s.Free() != 0 || s.Len() != 0 || s.Limit() != wrap || s.Size() != 0 {
+		t.Error("a stream without ring claims to have room or octets")
+	}
+	if n := s.Write([]byte("x")); n != 0 {
+		t.Errorf("wrote %d octets into no ring", n)
+	}
+	if n := s.Read(make([]byte, 1)); n != 0 {
+		t.Errorf("read %d octets out of no ring", n)
+	}
+	if a, b := s.Reserve(); a != nil || b != nil {
+		t.Error("free space out of nowhere")
+	}
+	s.WriteAt(wrap, nil)
+	s.CopyAt(wrap, nil)
+	s.Publish(wrap)
+	s.Advance(wrap)
+	if s.Offer(refOf(0, 0)) || s.CanOffer() {
+		t.Error("a larger ring was taken where there is none yet")
+	}
+	if s.Drained() != 0 || s.Detach() != 0 || s.Switch() {
+		t.Error("a ring came out of nowhere")
+	}
+}
+
+func TestStream_CarriesOctetsAcrossBothEnds(t *testing.T) {
+	s, _ := attached(t, wrap.Sub(1000), 4096)
+	at := wrap.Sub(1000)
+	for round := range 20 { // the ring's end and the end of the sequence space
+		if n := s.Write(text(at, 3000)); n != 3000 {
+			t.Fatalf("round %d: wrote %d", round, n)
+		}
+		if s.Len() != 3000 || s.Free() != 1096 {
+			t.Fatalf("round %d: len %d, free %d", round, s.Len(), s.Free())
+		}
+		p := make([]byte, 3500)
+		if n := s.Read(p); n != 3000 {
+			t.Fatalf("round %d: read %d", round, n)
+		}
+		expect(t, "read", at, p[:3000])
+		at = at.Add(3000)
+	}
+}
+
+func TestWrite_TakesWhatFits(t *testing.T) {
+	s, _ := attached(t, wrap, 4096)
+	if n := s.Write(text(wrap, 5000)); n != 4096 || s.Free() != 0 {
+		t.Errorf("wrote %d, free %d: want a full ring", n, s.Free())
+	}
+	if n := s.Write([]byte("x")); n != 0 {
+		t.Errorf("wrote %d into a full ring", n)
+	}
+	p := make([]byte, 4096)
+	s.CopyAt(wrap, p)
+	expect(t, "full ring", wrap, p)
+}
+
+func TestReserve_LendsTheFreeSpace(t *testing.T) {
+	s, _ := attached(t, wrap.Add(100), 4096)
+	a, b := s.Reserve()
+	if len(a) != 3996 || len(b) != 100 || cap(a) != 3996 || cap(b) != 100 {
+		t.Fatalf("pieces of %d and %d, want 3996 to the end of the memory and 100", len(a), len(b))
+	}
+	copy(a, text(wrap.Add(100), 3996))
+	copy(b, text(wrap.Add(4096), 100))
+	s.Publish(wrap.Add(4096 + 50))
+	a, b = s.Peek()
+	if len(a) != 3996 || len(b) != 50 {
+		t.Fatalf("readable pieces of %d and %d", len(a), len(b))
+	}
+	expect(t, "first piece", wrap.Add(100), a)
+	expect(t, "second piece", wrap.Add(4096), b)
+}
+
+func TestWriteAt_StoresBeyondAGap(t *testing.T) {
+	s, _ := attached(t, wrap, 4096)
+	s.WriteAt(wrap.Add(1000), text(wrap.Add(1000), 3096))
+	if s.Len() != 0 {
+		t.Error("octets beyond a gap are visible")
+	}
+	s.WriteAt(wrap, text(wrap, 1000))
+	s.Publish(wrap.Add(4096))
+	p := make([]byte, 4096)
+	if n := s.Read(p); n != 4096 {
+		t.Fatalf("read %d", n)
+	}
+	expect(t, "filled gap", wrap, p)
+}
+
+func TestStream_PanicsOnBrokenPromises(t *testing.T) {
+	s, _ := attached(t, wrap, 4096)
+	s.Write(text(wrap, 100))
+	mustPanic(t, "a write before write", func() { s.WriteAt(wrap.Add(99), []byte("x")) })
+	mustPanic(t, "a write before read", func() { s.WriteAt(wrap.Sub(1), []byte("x")) })
+	mustPanic(t, "a write that ends beyond the limit", func() { s.WriteAt(wrap.Add(100), make([]byte, 3997)) })
+	mustPanic(t, "a write beyond the limit", func() { s.WriteAt(wrap.Add(5000), []byte("x")) })
+	mustPanic(t, "a publish beyond the limit", func() { s.Publish(wrap.Add(4097)) })
+	mustPanic(t, "a publish backwards", func() { s.Publish(wrap.Add(99)) })
+	mustPanic(t, "a copy before read", func() { s.CopyAt(wrap.Sub(1), make([]byte, 1)) })
+	mustPanic(t, "a copy beyond write", func() { s.CopyAt(wrap.Add(50), make([]byte, 51)) })
+	mustPanic(t, "an advance beyond write", func() { s.Advance(wrap.Add(101)) })
+	mustPanic(t, "an advance backwards", func() { s.Advance(wrap.Sub(1)) })
+	mustPanic(t, "a second first ring", func() { s.Attach(refOf(0, 0)) })
+}
+
+func TestSwitch_GoesOnInTheLargerRing(t *testing.T) {
+	s, p := attached(t, wrap, 4096)
+	small, large := s.present(), p.Get(16384)
+	if s.Offer(p.Get(4096)) {
+		t.Error("a ring of the same size was taken")
+	}
+	if s.Switch() {
+		t.Error("switched to no ring")
+	}
+	s.Write(text(wrap, 4000))
+	if !s.CanOffer() || !s.Offer(large) || s.CanOffer() || s.Offer(p.Get(32768)) {
+		t.Error("exactly one offer must be taken")
+	}
+	if s.Drained() != 0 {
+		t.Error("a ring on offer was taken for a drained one")
+	}
+	if n := s.Write(text(wrap.Add(4000), 6000)); n != 6000 {
+		t.Fatalf("wrote %d: the ring on offer must be used", n)
+	}
+	if s.Free() != 16384-10000 || s.present() != large {
+		t.Errorf("free %d in %#x: what is still in the older ring must count", s.Free(), s.present())
+	}
+	whole := make([]byte, 10000)
+	s.CopyAt(wrap, whole)
+	expect(t, "copy across the seal", wrap, whole)
+	s.CopyAt(wrap.Add(5000), whole[:100])
+	expect(t, "copy beyond the seal", wrap.Add(5000), whole[:100])
+
+	a, b := s.Peek()
+	if len(a)+len(b) != 4000 {
+		t.Fatalf("%d octets in place, want those up to the seal", len(a)+len(b))
+	}
+	expect(t, "older ring", wrap, append(bytes.Clone(a), b...))
+	s.Advance(wrap.Add(3999))
+	if s.Drained() != 0 || s.CanOffer() {
+		t.Error("the older ring was taken away before it was drained")
+	}
+	s.Advance(wrap.Add(4000))
+	if !s.CanOffer() && s.Drained() != small {
+		t.Error("the drained ring did not come back")
+	}
+	if s.Drained() != 0 {
+		t.Error("it came back twice")
+	}
+	if n := s.Read(whole); n != 6000 {
+		t.Fatalf("read %d", n)
+	}
+	expect(t, "newer ring", wrap.Add(4000), whole[:6000])
+	if !s.CanOffer() {
+		t.Error("the reader has followed: the next ring could be offered")
+	}
+}
+
+func TestRead_FollowsAcrossTheSeal(t *testing.T) {
+	s, p := attached(t, wrap, 4096)
+	s.Write(text(wrap, 4096))
+	s.Offer(p.Get(8192))
+	s.Write(text(wrap.Add(4096), 4096))
+	got := make([]byte, 8192)
+	if n := s.Read(got); n != 8192 {
+		t.Fatalf("read %d in one call", n)
+	}
+	expect(t, "both rings", wrap, got)
+}
+
+func TestDrained_DoesNotWaitForAReaderThatStandsAtTheSeal(t *testing.T) {
+	s, p := attached(t, wrap, 4096)
+	small := s.present()
+	s.Write(text(wrap, 100))
+	s.Read(make([]byte, 100))
+	s.Offer(p.Get(8192))
+	s.Switch() // the reader has nothing to read, so it has not followed
+	if s.Drained() != small {
+		t.Fatal("the older ring is held though nothing in it will be read")
+	}
+	if s.CanOffer() {
+		t.Error("a third ring before the reader has followed")
+	}
+	s.Write(text(wrap.Add(100), 8192))
+	got := make([]byte, 8192)
+	s.CopyAt(wrap.Add(100), got)
+	expect(t, "copy", wrap.Add(100), got)
+	if n := s.Read(got); n != 8192 {
+		t.Fatalf("read %d", n)
+	}
+	expect(t, "newer ring", wrap.Add(100), got)
+	if !s.CanOffer() {
+		t.Error("the reader did not follow")
+	}
+}
+
+func TestSwitchCopy_TakesOctetsBeyondGapsAlong(t *testing.T) {
+	s, p := attached(t, wrap, 4096)
+	s.Write(text(wrap, 1000))
+	holes := []seq.Range{{First: wrap.Add(1500), End: wrap.Add(2500)}, {First: wrap.Add(4000), End: wrap.Add(4096)}, {}}
+	for _, r := range holes {
+		s.WriteAt(r.First, text(r.First, int(r.Len())))
+		if r.IsEmpty() {
+			break
+		}
+	}
+	s.Offer(p.Get(16384))
+	if !s.SwitchCopy(holes) {
+		t.Fatal("no switch")
+	}
+	s.WriteAt(wrap.Add(1000), text(wrap.Add(1000), 500))
+	s.WriteAt(wrap.Add(2500), text(wrap.Add(2500), 1500))
+	s.Publish(wrap.Add(4096))
+	got := make([]byte, 4096)
+	if n := s.Read(got); n != 4096 {
+		t.Fatalf("read %d", n)
+	}
+	expect(t, "all", wrap, got)
+}
+
+func TestDetach_TakesEveryRingOfAnEmptyStream(t *testing.T) {
+	s, p := attached(t, wrap, 4096)
+	s.Write([]byte{octet(wrap)})
+	if s.Detach() != 0 {
+		t.Fatal("a ring with octets in it was taken away")
+	}
+	s.Read(make([]byte, 1))
+	s.Offer(p.Get(8192))
+	p.Put(s.Detach())
+	p.Put(s.Detach())
+	if s.Detach() != 0 || s.HasRing() || p.InUse() != 0 {
+		t.Errorf("rings left; %d octets in use", p.InUse())
+	}
+	s.Attach(p.Get(4096))
+	if n := s.Write(text(wrap.Add(1), 10)); n != 10 {
+		t.Errorf("wrote %d after a new Attach", n)
+	}
+	got := make([]byte, 10)
+	s.Read(got)
+	expect(t, "after a new Attach", wrap.Add(1), got)
+}
+
+func TestDetach_WhileTheReaderLagsAtTheSeal(t *testing.T) {
+	s, p := attached(t, wrap, 4096)
+	s.Offer(p.Get(8192))
+	s.Switch()
+	p.Put(s.Detach())
+	p.Put(s.Detach())
+	s.Attach(p.Get(4096))
+	s.Write(text(wrap, 4096))
+	got := make([]byte, 4096)
+	if n := s.Read(got); n != 4096 || p.InUse() != 4096 {
+		t.Fatalf("read %d, %d octets in use", n, p.InUse())
+	}
+	expect(t, "after a new Attach", wrap, got)
+	if !s.CanOffer() {
+		t.Error("the reader did not follow")
+	}
+}
+
+func TestReleaseAll_GivesBothRingsBack(t *testing.T) {
+	s, p := attached(t, wrap, 4096)
+	s.Write(text(wrap, 4096))
+	s.Offer(p.Get(8192))
+	s.Write(text(wrap.Add(4096), 1))
+	s.ReleaseAll(p.Put)
+	if p.InUse() != 0 || s.HasRing() {
+		t.Errorf("%d octets in use after the end", p.InUse())
+	}
+}
+
+func TestStream_DoesNotAllocate(t *testing.T) {
+	s, p := attached(t, wrap, 4096)
+	buf := make([]byte, 1460)
+	ranges := []seq.Range{{}}
+	if n := testing.AllocsPerRun(100, func() {
+		s.Offer(p.Get(8192))
+		s.Write(buf)
+		s.SwitchCopy(ranges)
+		s.CopyAt(s.ReadPos(), buf)
+		s.Read(buf)
+		p.Put(s.Drained())
+		p.Put(s.Detach())
+		s.Attach(p.Get(4096))
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// streamModel is a stream as a set of stored positions.
+type streamModel struct {
+	t      *testing.T
+	rng    *rand.Rand
+	s      Stream
+	p      *Pool
+	read   seq.Value
+	write  seq.Value
+	stored map[seq.Value]bool // beyond write
+}
+
+// chunk draws a range of positions that may be written.
+func (m *streamModel) chunk() (seq.Value, int) {
+	free := int(m.s.Limit().Minus(m.write))
+	first := m.rng.IntN(free)
+	if m.rng.IntN(2) == 0 {
+		first = 0
+	}
+	return m.write.Add(seq.Size(first)), 1 + m.rng.IntN(min(free-first, 2000))
+}
+
+// store writes out of order, and publishes what has become contiguous.
+func (m *streamModel) store() {
+	if m.s.Free() == 0 {
+		return
+	}
+	pos, n := m.chunk()
+	m.s.WriteAt(pos, text(pos, n))
+	for i := range n {
+		m.stored[pos.Add(seq.Size(i))] = true
+	}
+	for m.stored[m.write] {
+		delete(m.stored, m.write)
+		m.write++
+	}
+	m.s.Publish(m.write)
+}
+
+// ranges lists what is stored beyond write.
+func (m *streamModel) ranges() []seq.Range {
+	var list []seq.Range
+	for v := m.write; v != m.s.Limit(); v++ {
+		if !m.stored[v] {
+			continue
+		}
+		if k := len(list) - 1; k >= 0 && list[k].End == v {
+			list[k].End++
+		} else {
+			list = append(list, seq.Range{First: v, End: v + 1})
+		}
+	}
+	return list
+}
+
+// consume reads in one of the three ways.
+func (m *streamModel) consume() {
+	switch m.rng.IntN(3) {
+	case 0:
+		p := make([]byte, m.rng.IntN(3000))
+		n := m.s.Read(p)
+		if n != min(len(p), int(m.write.Minus(m.read))) {
+			m.t.Fatalf("read %d of %d", n, m.write.Minus(m.read))
+		}
+		expect(m.t, "read", m.read, p[:n])
+		m.read = m.read.Add(seq.Size(n))
+	case 1:
+		a, b := m.s.Peek()
+		if len(a) == 0 && m.read != m.write {
+			m.t.Fatal("nothing in place though there is something to read")
+		}
+		expect(m.t, "peek", m.read, append(bytes.Clone(a), b...))
+		m.read = m.read.Add(seq.Size(m.rng.IntN(len(a) + len(b) + 1)))
+		m.s.Advance(m.read)
+	case 2:
+		n := int(m.write.Minus(m.read))
+		from := m.rng.IntN(n + 1)
+		p := make([]byte, m.rng.IntN(n-from+1))
+		pos := m.read.Add(seq.Size(from))
+		m.s.CopyAt(pos, p)
+		expect(m.t, "copy", pos, p)
+	}
+}
+
+// rings does one thing of the shard's.
+func (m *streamModel) rings() {
+	switch m.rng.IntN(4) {
+	case 0:
+		if r := m.p.Get(int(m.s.Size()) * 2); m.s.Size() >= 1<<15 || !m.s.Offer(r) {
+			m.p.Put(r)
+		}
+	case 1:
+		m.s.SwitchCopy(m.ranges())
+	case 2:
+		r := m.s.Drained()
+		clear(m.s.Mem.Bytes(r))
+		m.p.Put(r)
+	case 3:
+		if m.rng.IntN(4) > 0 {
+			return
+		}
+		for m.read != m.write { // drained, and the octets beyond gaps forgotten
+			m.consume()
+		}
+		clear(m.stored)
+		for r := m.s.Detach(); r != 0; r = m.s.Detach() {
+			clear(m.s.Mem.Bytes(r))
+			m.p.Put(r)
+		}
+		if !m.s.HasRing() {
+			m.s.Attach(m.p.Get(MinSize))
+		}
+	}
+}
+
+func TestStream_FollowsTheModel(t *testing.T) {
+	for seed := range uint64(4) {
+		s, p := attached(t, wrap.Sub(seq.Size(seed)*50_000), MinSize)
+		m := &streamModel{
+			t: t, rng: rand.New(rand.NewPCG(5, seed)), s: s, p: p,
+			read: s.ReadPos(), write: s.WritePos(), stored: map[seq.Value]bool{},
+		}
+		switches, epoch := 0, uint32(0)
+		for step := range 3000 {
+			switch m.rng.IntN(5) {
+			case 0, 1:
+				m.store()
+			case 2, 3:
+				m.consume()
+			case 4:
+				m.rings()
+			}
+			if s.Len() != m.write.Minus(m.read) || s.ReadPos() != m.read || s.WritePos() != m.write {
+				t.Fatalf("seed %d, step %d: %#x to %#x, want %#x to %#x", seed, step, s.ReadPos(), s.WritePos(), m.read, m.write)
+			}
+			if used := int(s.Len() + s.Free()); used != int(s.Size()) {
+				t.Fatalf("seed %d, step %d: len + free = %d in a ring of %d", seed, step, used, s.Size())
+			}
+			if e := s.W.epoch.Load(); e != epoch {
+				epoch = e
+				switches++
+			}
+		}
+		if switches < 10 {
+			t.Errorf("seed %d: only %d switches: the test is too mild", seed, switches)
+		}
+	}
+}
+
+// poison overwrites a ring that comes back to the pool: a reader or writer
+// that still used it would see that, and the race detector would as well.
+func poison(p *Pool, r Ref) {
+	b := p.Bytes(r)
+	for i := range b {
+		b[i] = 0xee
+	}
+	p.Put(r)
+}
+
+// concurrentTotal is how many octets the concurrent tests carry.
+const concurrentTotal = 4 << 20
+
+// receiveShard is the writer of the receive direction: it owns the pool too.
+func receiveShard(s Stream, p *Pool, end seq.Value) {
+	rng := rand.New(rand.NewPCG(6, 7))
+	for s.WritePos() != end {
+		if rng.IntN(4) == 0 {
+			for r := s.Detach(); r != 0; r = s.Detach() {
+				poison(p, r)
+			}
+		}
+		if !s.HasRing() {
+			s.Attach(p.Get(MinSize))
+		}
+		if r := s.Drained(); r != 0 {
+			poison(p, r)
+		}
+		at := s.WritePos()
+		n := min(1+rng.IntN(2000), int(s.Free()), int(end.Minus(at)))
+		if n < 2000 && s.CanOffer() && s.Size() < 1<<18 {
+			s.Offer(p.Get(2 * int(s.Size())))
+		}
+		if n == 0 {
+			s.Switch()
+			runtime.Gosched()
+			continue
+		}
+		half := n / 2
+		far := seq.Range{First: at.Add(seq.Size(half)), End: at.Add(seq.Size(n))}
+		s.WriteAt(far.First, text(far.First, n-half))
+		if rng.IntN(2) == 0 {
+			s.SwitchCopy([]seq.Range{far})
+		}
+		s.WriteAt(at, text(at, half))
+		s.Publish(at.Add(seq.Size(n)))
+	}
+}
+
+// receiveApp is the reader of the receive direction; it returns the position
+// of the first wrong octet, or end.
+func receiveApp(s Stream, end seq.Value) seq.Value {
+	rng := rand.New(rand.NewPCG(8, 9))
+	for s.ReadPos() != end {
+		at := s.ReadPos()
+		a, b := s.Peek()
+		n := rng.IntN(len(a) + len(b) + 1)
+		for i := range n {
+			v := at.Add(seq.Size(i))
+			if i < len(a) && a[i] != octet(v) || i >= len(a) && b[i-len(a)] != octet(v) {
+				return v
+			}
+		}
+		s.Advance(at.Add(seq.Size(n)))
+		if n == 0 {
+			runtime.Gosched()
+		}
+	}
+	return end
+}
+
+func TestStream_ReceiveDirectionIsSafeForTwo(t *testing.T) {
+	p := newPool(t, 12)
+	s := newStream(p, wrap)
+	end := wrap.Add(concurrentTotal)
+	wrong := make(chan seq.Value)
+	go func() { wrong <- receiveApp(s, end) }()
+	receiveShard(s, p, end)
+	if v := <-wrong; v != end {
+		t.Errorf("wrong octet at %#x", v)
+	}
+	s.ReleaseAll(p.Put)
+	if p.InUse() != 0 {
+		t.Errorf("%d octets of ring memory were lost", p.InUse())
+	}
+}
+
+// sendApp is the writer of the send direction.
+func sendApp(s Stream, end seq.Value) {
+	rng := rand.New(rand.NewPCG(10, 11))
+	for at := s.WritePos(); at != end; at = s.WritePos() {
+		n := min(1+rng.IntN(3000), int(end.Minus(at)))
+		done := 0
+		if rng.IntN(2) == 0 {
+			done = s.Write(text(at, n))
+		} else {
+			a, b := s.Reserve()
+			done = copy(a, text(at, n))
+			done += copy(b, text(at.Add(seq.Size(done)), n-done))
+			s.Publish(at.Add(seq.Size(done)))
+		}
+		if done < n {
+			runtime.Gosched()
+		}
+	}
+}
+
+// sendShard is the reader of the send direction and owns the pool: it reads
+// ahead, as for segments in flight, and consumes later, as for their ACKs. It
+// returns the position of the first wrong octet, or end.
+func sendShard(s Stream, p *Pool, end seq.Value) seq.Value {
+	rng := rand.New(rand.NewPCG(12, 13))
+	buf := make([]byte, 1460)
+	for s.ReadPos() != end {
+		if r := s.Drained(); r != 0 {
+			poison(p, r)
+		}
+		n := int(s.Len())
+		if n == 0 {
+			runtime.Gosched()
+			continue
+		}
+		if rng.IntN(20) == 0 && s.Size() < 1<<18 && s.CanOffer() {
+			s.Offer(p.Get(2 * int(s.Size())))
+		}
+		pos := s.ReadPos().Add(seq.Size(rng.IntN(n)))
+		segment := buf[:min(len(buf), int(s.WritePos().Minus(pos)))]
+		s.CopyAt(pos, segment)
+		for i, b := range segment {
+			if v := pos.Add(seq.Size(i)); b != octet(v) {
+				return v
+			}
+		}
+		s.Advance(s.ReadPos().Add(seq.Size(rng.IntN(n + 1))))
+	}
+	return end
+}
+
+func TestStream_SendDirectionIsSafeForTwo(t *testing.T) {
+	p := newPool(t, 12)
+	s := newStream(p, wrap)
+	s.Attach(p.Get(MinSize))
+	end := wrap.Add(concurrentTotal)
+	done := make(chan bool)
+	go func() { sendApp(s, end); close(done) }()
+	if v := sendShard(s, p, end); v != end {
+		t.Fatalf("wrong octet at %#x", v) // the writer is left waiting
+	}
+	<-done
+	if s.Size() == MinSize {
+		t.Error("the writer never went on in a ring on offer")
+	}
+	s.ReleaseAll(p.Put)
+	if p.InUse() != 0 {
+		t.Errorf("%d octets of ring memory were lost", p.InUse())
+	}
+}

@@ -1,0 +1,109 @@
+// The writer's end of a Stream. Only the writer may call what stands here.
+//
+//  1. Free or Limit says how much may be written.
+//  2. WriteAt copies octets in, at write or beyond it; or Reserve lends the
+//     free space itself.
+//  3. Publish makes what is complete visible to the reader.
+//  4. Switch goes on in a larger ring when the shard has offered one.
+
+package ring
+
+import "github.com/mtcp-go/mtcp/internal/seq"
+
+// Limit returns the first position that may not be written yet. It never
+// moves back, but for Detach followed by Attach of a smaller ring.
+func (s Stream) Limit() seq.Value { return s.ReadPos().Add(s.Size()) }
+
+// Free returns how many octets may be written from write on.
+//
+// Octets that the reader has yet to drain from the older ring count against
+// the newer one as well. So what the stream holds is bounded by one ring, and
+// a window that was promised stays good.
+func (s Stream) Free() seq.Size {
+	size, used := s.Size(), s.WritePos().Minus(s.ReadPos())
+	if used >= size {
+		return 0
+	}
+	return size - used
+}
+
+// WriteAt stores p at pos without publishing it, in order or beyond a gap. All
+// of p must lie between WritePos and Limit; it panics otherwise, since octets
+// that the reader may be reading would change.
+func (s Stream) WriteAt(pos seq.Value, p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	r := s.present()
+	size, read := seq.Size(r.Size()), s.ReadPos()
+	first := pos.Minus(read)
+	if first < s.WritePos().Minus(read) || first > size || len(p) > int(size-first) {
+		panic("ring: write outside the free space")
+	}
+	copyIn(s.Mem.Bytes(r), pos, p)
+}
+
+// Publish makes the octets before to visible. They must have been written; it
+// panics if they cannot have been.
+func (s Stream) Publish(to seq.Value) {
+	read := s.ReadPos()
+	if n := to.Minus(read); n < s.WritePos().Minus(read) || n > s.Size() {
+		panic("ring: publish outside the free space")
+	}
+	s.W.write.Store(uint32(to))
+}
+
+// Write copies as much of p as fits, publishes it, and returns how much that
+// was. It goes on in the ring on offer when the present one is too small. A
+// writer that stores beyond gaps must use WriteAt and SwitchCopy instead.
+func (s Stream) Write(p []byte) int {
+	free := int(s.Free())
+	if len(p) > free && s.Switch() {
+		free = int(s.Free())
+	}
+	p = p[:min(len(p), free)]
+	if len(p) > 0 {
+		w := s.WritePos()
+		copyIn(s.Mem.Bytes(s.present()), w, p)
+		s.Publish(w.Add(seq.Size(len(p))))
+	}
+	return len(p)
+}
+
+// Reserve returns the free space in place, in two pieces where it runs over
+// the end of the ring's memory. What has been put there becomes visible with
+// Publish. The pieces are good until the next Publish or Switch.
+func (s Stream) Reserve() (a, b []byte) {
+	n := int(s.Free())
+	if n == 0 {
+		return nil, nil
+	}
+	return pieces(s.Mem.Bytes(s.present()), s.WritePos(), n)
+}
+
+// Switch seals the present ring at write and goes on in the ring on offer. It
+// reports whether there was one.
+func (s Stream) Switch() bool { return s.SwitchCopy(nil) }
+
+// SwitchCopy is Switch for a writer that has stored octets beyond write: it
+// copies those in ranges, which lie between WritePos and Limit, to their
+// places in the new ring.
+//
+// The reader may read the older ring meanwhile: octets beyond write are none
+// of its business. The seal is stored before the epoch that makes it count.
+func (s Stream) SwitchCopy(ranges []seq.Range) bool {
+	e := s.W.epoch.Load()
+	present, offer := s.Refs.at(e), s.Refs.at(e+1)
+	if offer.Size() <= present.Size() {
+		return false // none, or the older ring
+	}
+	from, to := s.Mem.Bytes(present), s.Mem.Bytes(offer)
+	for _, r := range ranges {
+		a, b := pieces(from, r.First, int(r.Len()))
+		copyIn(to, r.First, a)
+		copyIn(to, r.First.Add(seq.Size(len(a))), b)
+	}
+	s.W.seal.Store(s.W.write.Load())
+	s.W.epoch.Store(e + 1)
+	return true
+}
