@@ -173,6 +173,7 @@ func TestCubic_IdleNeverMovesTheEpochIntoTheFuture(t *testing.T) {
 func TestCubic_ADecayedWindowBeginsANewEpoch(t *testing.T) {
 	s := in(CUBIC, 100)
 	OnAck(&s, ack(start, mss))
+	s.Ssthresh = 50 * mss
 	OnIdle(&s, start.Add(time.Minute), time.Minute, time.Second, mss)
 	s.Cwnd = s.Ssthresh // slow start took it there
 	before := s.Cwnd

@@ -75,16 +75,49 @@ func TestHyStart_JitterOfOneRoundResumesSlowStart(t *testing.T) {
 	}
 }
 
-func TestHyStart_FewSamplesDecideNothing(t *testing.T) {
+func TestHyStart_EightSamplesDecide(t *testing.T) {
 	var s State
 	Init(&s, CUBIC, mss, 4*mss)
 	EnableHyStart(&s)
-	OnAck(&s, Ack{Now: start, Acked: mss, InFlight: 4 * mss, RTT: 10 * time.Millisecond, MSS: mss, CwndLimited: true})
+	sample := func(acked uint32, rtt time.Duration) {
+		OnAck(&s, Ack{Now: start, Acked: acked, InFlight: 1000, RTT: rtt, MSS: mss, CwndLimited: true})
+	}
+	sample(1, 10*time.Millisecond)    // opens the first round
+	sample(1000, 90*time.Millisecond) // and the second
 	for range 6 {
-		OnAck(&s, Ack{Now: start, Acked: 1, InFlight: 4 * mss, RTT: 90 * time.Millisecond, MSS: mss, CwndLimited: true})
+		sample(1, 90*time.Millisecond)
 	}
 	if s.has(inCSS) {
-		t.Error("fewer than eight samples ended slow start")
+		t.Error("seven samples ended slow start")
+	}
+	if sample(1, 90*time.Millisecond); !s.has(inCSS) {
+		t.Error("eight samples did not end slow start")
+	}
+}
+
+func TestHyStart_ConservativeSlowStartLastsFiveRounds(t *testing.T) {
+	var s State
+	Init(&s, CUBIC, mss, 100*mss)
+	EnableHyStart(&s)
+	rounds := 0
+	slowStarting(&s, 20, func(round int) time.Duration {
+		if s.has(inCSS) && s.words[hyCount]>>16 == uint32(rounds) {
+			rounds++
+		}
+		return 50*time.Millisecond + time.Duration(round)*10*time.Millisecond
+	})
+	if rounds != 5 {
+		t.Errorf("%d rounds, want 5 (RFC 9406 §4.2)", rounds)
+	}
+}
+
+func TestHyStart_StretchAckCountsForEightSegments(t *testing.T) {
+	var s State
+	Init(&s, CUBIC, mss, 100*mss)
+	EnableHyStart(&s)
+	OnAck(&s, Ack{Now: start, Acked: 50 * mss, InFlight: 100 * mss, MSS: mss, CwndLimited: true})
+	if s.Cwnd != 108*mss {
+		t.Errorf("cwnd %d, want 108 segments", s.Cwnd)
 	}
 }
 
