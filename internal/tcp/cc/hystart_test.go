@@ -80,7 +80,7 @@ func TestHyStart_EightSamplesDecide(t *testing.T) {
 	Init(&s, CUBIC, mss, 4*mss)
 	EnableHyStart(&s)
 	sample := func(acked uint32, rtt time.Duration) {
-		OnAck(&s, Ack{Now: start, Acked: acked, InFlight: 1000, RTT: rtt, MSS: mss, CwndLimited: true})
+		OnAck(&s, Ack{Now: start, Acked: acked, InFlight: 1000 + acked, RTT: rtt, MSS: mss, CwndLimited: true})
 	}
 	sample(1, 10*time.Millisecond)    // opens the first round
 	sample(1000, 90*time.Millisecond) // and the second
