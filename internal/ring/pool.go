@@ -56,7 +56,7 @@ func (r Ref) Size() int {
 	if r == 0 {
 		return 0
 	}
-	return MinSize << r.class()
+	return MinSize / 2 << (r & (1<<classBits - 1))
 }
 
 // Memory resolves Refs. It is a value that never changes: hand out copies.

@@ -45,7 +45,7 @@ func (s Stream) Read(p []byte) int {
 		if n == 0 {
 			break
 		}
-		s.Advance(s.ReadPos().Add(seq.Size(n)))
+		s.consume(s.ReadPos().Add(seq.Size(n)))
 		done += n
 	}
 	return done
@@ -72,14 +72,17 @@ func (s Stream) CopyAt(pos seq.Value, p []byte) {
 
 // Advance consumes the octets before to, which may then be overwritten. It
 // panics if they are not there.
-//
-// The epoch follows as soon as nothing is left before the seal, so that the
-// shard may offer the next ring.
 func (s Stream) Advance(to seq.Value) {
 	read := s.ReadPos()
 	if to.Minus(read) > s.WritePos().Minus(read) {
 		panic("ring: consumed more than there is")
 	}
+	s.consume(to)
+}
+
+// consume publishes a new read position. The epoch follows as soon as nothing
+// is left before the seal, so that the shard may offer the next ring.
+func (s Stream) consume(to seq.Value) {
 	s.R.read.Store(uint32(to))
 	if e := s.W.epoch.Load(); s.R.epoch.Load() != e && to.GreaterEq(s.seal()) {
 		s.R.epoch.Store(e)

@@ -57,17 +57,17 @@ func (s Stream) Publish(to seq.Value) {
 // was. It goes on in the ring on offer when the present one is too small. A
 // writer that stores beyond gaps must use WriteAt and SwitchCopy instead.
 func (s Stream) Write(p []byte) int {
-	free := int(s.Free())
-	if len(p) > free && s.Switch() {
-		free = int(s.Free())
+	n := min(len(p), int(s.Free()))
+	if n < len(p) && s.Switch() {
+		n = min(len(p), int(s.Free()))
 	}
-	p = p[:min(len(p), free)]
-	if len(p) > 0 {
-		w := s.WritePos()
-		copyIn(s.Mem.Bytes(s.present()), w, p)
-		s.Publish(w.Add(seq.Size(len(p))))
+	if n == 0 {
+		return 0
 	}
-	return len(p)
+	w := s.WritePos()
+	copyIn(s.Mem.Bytes(s.present()), w, p[:n])
+	s.W.write.Store(uint32(w.Add(seq.Size(n))))
+	return n
 }
 
 // Reserve returns the free space in place, in two pieces where it runs over
