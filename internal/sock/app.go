@@ -187,7 +187,7 @@ func (a *App) ParkWrite(want int) bool {
 	}
 	// The shard answers by waking us at once, if there is room by then or a
 	// larger ring on offer, or as soon as there is.
-	a.Mail.Send(&Command{Op: OpWantTx, Handle: a.Handle, Value: uint32(min(want, ring.MaxSize))})
+	a.Mail.Send(&Command{Op: OpWantTx, Handle: a.Handle, Token: uint64(min(want, ring.MaxSize))})
 	return true
 }
 

@@ -39,14 +39,14 @@ type Block struct {
 // states that outlive a message. Each bit is set by one side; it is cleared
 // by the side named below.
 //
-//	 shard ──────────────────────────────┐ application ───────────────────────
-//	 0 Connected   handshake completed   │  8 ReadParked   cleared by the waker
-//	 1 EOF         peer's FIN arrived    │  9 WriteParked  cleared by the waker
-//	 2 Broken      errno says why        │ 10 RxTold       cleared by the shard
-//	 3 TxRing      send ring attached,   │ 11 TxTold       cleared by the shard
-//	               cleared by the shard  │ 12 TxBusy       cleared by the application
-//	                                     │ 13 WriteShut    never cleared
-//	                                     │ 14 Closed       never cleared
+//	shard ──────────────────────────────┐ application ───────────────────────
+//	0 Connected   handshake completed   │  8 ReadParked   cleared by the waker
+//	1 EOF         peer's FIN arrived    │  9 WriteParked  cleared by the waker
+//	2 Broken      errno says why        │ 10 RxTold       cleared by the shard
+//	3 TxRing      send ring attached,   │ 11 TxTold       cleared by the shard
+//	              cleared by the shard  │ 12 TxBusy       cleared by the application
+//	                                    │ 13 WriteShut    never cleared
+//	                                    │ 14 Closed       never cleared
 type Ready uint32
 
 // The bits of the ready word.
@@ -109,4 +109,21 @@ func (b *Block) Errno() Errno {
 		return OK
 	}
 	return Errno(b.errno.Load())
+}
+
+var errnoNames = [...]string{
+	OK: "ok", Reset: "connection reset by peer", Refused: "connection refused",
+	TimedOut: "connection timed out", HostUnreachable: "no route to host",
+	NetUnreachable: "network is unreachable", ProtocolUnreachable: "protocol not available",
+	MessageTooLong: "message too long", Aborted: "stack closed",
+	AddressInUse: "address already in use", NotLocal: "cannot assign requested address",
+	Invalid: "invalid address", NoMemory: "no free connection",
+}
+
+// String describes the error.
+func (e Errno) String() string {
+	if int(e) < len(errnoNames) {
+		return errnoNames[e]
+	}
+	return "unknown error"
 }

@@ -2,6 +2,7 @@ package sock
 
 import (
 	"runtime"
+	"sync/atomic"
 
 	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/slab"
@@ -16,7 +17,7 @@ const (
 	OpConnect         // open a connection to Remote; Token names the request
 	OpCancel          // give up the request Token
 	OpSend            // octets to send were published
-	OpWantTx          // a writer waits: attach or grow the send ring to Value octets
+	OpWantTx          // a writer waits: attach or grow the send ring to Token octets
 	OpWindow          // the application read past the notify position
 	OpShutdown        // FIN after what was written
 	OpShutdownRead    // discard what arrives
@@ -48,27 +49,26 @@ const (
 // LingerOff is the value of OptLinger that means: close in the background.
 const LingerOff = ^uint64(0)
 
-// A Command is one request of an application to a shard: 64 octets, one cache
-// line. Addresses are IPv6 or IPv4-mapped.
+// A Command is one request of an application to a shard: with the ring's turn
+// word one cache line. Addresses are IPv6 or IPv4-mapped.
 type Command struct {
 	Op         Op
 	Option     Option
-	_          [2]byte
-	Value      uint32
-	Handle     slab.Handle
-	Token      uint64
-	Local      [16]byte
-	Remote     [16]byte
 	LocalPort  uint16
 	RemotePort uint16
-	_          [4]byte
+	_          [2]byte
+	Handle     slab.Handle
+	Token      uint64 // names a request or a function, or is the value of Option
+	Local      [16]byte
+	Remote     [16]byte
 }
 
 // A Mailbox carries commands to one shard. Any goroutine may Send.
 type Mailbox struct {
-	ring *ring.MPSC[Command]
-	bell ring.Doorbell
-	wake func()
+	ring   *ring.MPSC[Command]
+	bell   ring.Doorbell
+	wake   func()
+	closed atomic.Bool
 }
 
 // NewMailbox returns a mailbox over a ring; wake is called, from the sending
@@ -81,6 +81,9 @@ func NewMailbox(r *ring.MPSC[Command], wake func()) *Mailbox {
 // has taken some: a shard always does, because no command makes it wait.
 func (m *Mailbox) Send(c *Command) {
 	for !m.ring.Push(c) {
+		if m.closed.Load() {
+			return
+		}
 		m.Ring()
 		runtime.Gosched()
 	}
@@ -93,6 +96,9 @@ func (m *Mailbox) Ring() {
 		m.wake()
 	}
 }
+
+// Close says that nobody takes commands any more: what is sent is lost.
+func (m *Mailbox) Close() { m.closed.Store(true) }
 
 // Take returns the next command. Shard only.
 func (m *Mailbox) Take(c *Command) bool { return m.ring.Pop(c) }

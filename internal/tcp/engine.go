@@ -34,6 +34,8 @@ type Config struct {
 	Congestion     cc.ID
 	InitialWindow  int // segments (RFC 6928)
 	WindowScale    int // shift that we offer; 0..14
+	NoDelay        bool // Nagle's algorithm off at the start
+	KeepAlive      bool // keep-alive on at the start; off is the RFC's default (MUST-25)
 	NoTimestamps   bool
 	NoSACK         bool
 	NoScaling      bool
@@ -175,6 +177,12 @@ func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu int, now mono.Time)
 		linger:    lingerOff,
 		tsOffset:  e.timestampOffset(k),
 		iss:       e.isn(k, now),
+	}
+	if e.cfg.NoDelay {
+		t.flags |= flagNoDelay
+	}
+	if e.cfg.KeepAlive {
+		t.flags |= flagKeepAlive
 	}
 	e.blocks[i].Reset()
 }

@@ -50,6 +50,7 @@ type TCB struct {
 	backoff    uint8 // retransmissions since progress
 	neighbour  uint32 // shard: cached neighbour, 0 none
 	listNext   uint32 // shard: ready list
+	listPrev   uint32 //
 	listed     uint8  // shard: which list
 	probes     uint8  // unanswered window or keep-alive probes
 	rcvMSS     uint16 // largest segment seen from the peer
@@ -222,6 +223,12 @@ func (t *TCB) ListNext() slab.Index { return slab.Index(t.listNext) }
 
 // SetListNext links the list.
 func (t *TCB) SetListNext(i slab.Index) { t.listNext = uint32(i) }
+
+// ListPrev returns the slot before this one in the list.
+func (t *TCB) ListPrev() slab.Index { return slab.Index(t.listPrev) }
+
+// SetListPrev links the list backwards.
+func (t *TCB) SetListPrev(i slab.Index) { t.listPrev = uint32(i) }
 
 // Neighbour returns the cached neighbour of the peer, 0 for none.
 func (t *TCB) Neighbour() uint32 { return t.neighbour }

@@ -193,6 +193,18 @@ func (e *Engine) Abort(t *TCB) {
 	}
 }
 
+// Kill resets a connection whose application has not let go yet, as when the
+// stack closes: the application finds it broken.
+func (e *Engine) Kill(t *TCB) {
+	switch t.state {
+	case Closed:
+	case SynSent:
+		e.fail(t, sock.Aborted)
+	default:
+		e.sendReset(t, sock.Aborted)
+	}
+}
+
 // Set changes an option.
 func (e *Engine) Set(t *TCB, o sock.Option, v uint64, now mono.Time) {
 	on := func(f flag) {
@@ -252,6 +264,12 @@ func (e *Engine) setRcvBuf(t *TCB, v uint64) {
 	t.flags |= flagRcvBufSet
 }
 
+// InFlight reports whether at is an octet that is in flight: what an ICMP error
+// must quote to be believed (RFC 5927 §4.1).
+func (e *Engine) InFlight(t *TCB, at seq.Value) bool {
+	return at.InWindow(t.sndUna, seq.Size(t.flight()))
+}
+
 // ICMPError notes an error that may pass (MUST-56): it is reported only if the
 // connection gives up. During the handshake a hard error ends it at once
 // (SHLD-26; RFC 5461 §4: not later).
@@ -265,6 +283,30 @@ func (e *Engine) ICMPError(t *TCB, why sock.Errno, hard bool, at seq.Value) bool
 	}
 	t.soft = why
 	return true
+}
+
+// Unreachable says that the next hop does not answer. During the handshake that
+// ends the attempt; later it is a soft error, and the retransmission timer asks
+// again.
+func (e *Engine) Unreachable(t *TCB, why sock.Errno, now mono.Time) {
+	if t.state == SynSent || t.state == SynReceived {
+		e.fail(t, why)
+		return
+	}
+	if t.state == Closed {
+		if t.has(flagRST) { // nobody will hear it
+			t.flags &^= flagRST
+			t.want = 0
+			t.verdict |= Finished
+		}
+		return
+	}
+	t.soft = why
+	t.want = 0
+	if t.rexmtAt == 0 && (t.flight() > 0 || t.sndEnd != t.sndNxt || t.has(flagFinQueued) && !t.has(flagFinSent)) {
+		t.rexmtAt = now.Add(min(t.timeout(), e.cfg.RTOMax))
+		t.verdict |= TimersMoved
+	}
 }
 
 // PathMTU lowers the segment size to a path's MTU (RFC 1191); what was too
