@@ -1,0 +1,70 @@
+package ip
+
+import (
+	"testing"
+
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
+
+func TestAddAddress_RefusesWhatNoStationHas(t *testing.T) {
+	h := newHost(t, Config{})
+	for _, s := range []string{"0.0.0.0/8", "0.1.2.3/8", "127.0.0.1/8", "224.0.0.1/4", "255.255.255.255/32", "10.0.0.255/24", "10.0.0.0/24", "192.0.2.1/25"} {
+		if h.AddAddress(prefix(s)) {
+			t.Errorf("%s accepted", s)
+		}
+	}
+	if h.AddAddress(wire.IPv4Prefix{Addr: addr("10.0.0.1"), Bits: 33}) {
+		t.Error("a prefix of 33 bits accepted")
+	}
+	for _, s := range []string{"10.0.0.0/31", "10.0.0.1/31", "10.0.1.0/32", "10.0.2.9/24"} {
+		if !h.AddAddress(prefix(s)) {
+			t.Errorf("%s refused", s)
+		}
+	}
+}
+
+func TestAddAddress_IsBounded(t *testing.T) {
+	h := New(Config{})
+	first := addr("10.0.0.1")
+	for k := range maxAddresses {
+		if !h.AddAddress(wire.IPv4Prefix{Addr: first + wire.IPv4(k), Bits: 24}) {
+			t.Fatalf("address %d refused", k)
+		}
+	}
+	if h.AddAddress(prefix("10.0.1.1/24")) {
+		t.Error("one too many accepted")
+	}
+	if !h.IsLocal(first) || !h.IsLocal(first+maxAddresses-1) || h.IsLocal(first+maxAddresses) {
+		t.Error("IsLocal knows the addresses and no others")
+	}
+}
+
+func TestRemoveAddress_TakesItsNetworkAlong(t *testing.T) {
+	h := newHost(t, Config{})
+	h.AddAddress(prefix("10.0.0.1/24"))
+	if _, _, _, ok := h.Route(addr("10.0.0.2")); !ok {
+		t.Fatal("no route to the network of an address")
+	}
+	if !h.RemoveAddress(addr("10.0.0.1")) || h.RemoveAddress(addr("10.0.0.1")) || h.IsLocal(addr("10.0.0.1")) {
+		t.Error("an address goes once")
+	}
+	if _, via, _, ok := h.Route(addr("10.0.0.2")); !ok || via != addr("192.0.2.254") {
+		t.Errorf("then the default route counts, not %v %v", via, ok)
+	}
+	if !h.IsLocal(ourIP) {
+		t.Error("the others stay")
+	}
+	h.RemoveAddress(ourIP)
+	if _, _, _, ok := h.Route(farIP); ok {
+		t.Error("a gateway whose network was removed cannot be reached")
+	}
+}
+
+func TestNext_IsNeverWithoutFragments(t *testing.T) {
+	h := newHost(t, Config{})
+	if h.Next() != mono.Never {
+		t.Errorf("Next() = %v", h.Next())
+	}
+	h.Advance(start)
+}
