@@ -47,7 +47,12 @@ func TestEnds_GoOnFromTheIndicesTheyFind(t *testing.T) {
 	var v int
 	first.Pop(&v)
 	second, _ := NewSPSC(&x, slots)
-	if second.Len() != 2 || !second.Pop(&v) || v != 1 {
-		t.Errorf("len %d, value %d: want the records that were in the memory", second.Len(), v)
+	if second.Len() != 2 || second.PushAll([]int{3, 4, 5}) != 2 {
+		t.Fatalf("len %d: want the two records that were in the memory, and room for two", second.Len())
+	}
+	for want := 1; want < 5; want++ {
+		if !second.Pop(&v) || v != want {
+			t.Errorf("got %d, want %d", v, want)
+		}
 	}
 }

@@ -186,57 +186,82 @@ func (m poolModel) check(t *testing.T, spans, class int, r Ref) {
 }
 
 func TestPool_FollowsTheModel(t *testing.T) {
-	const spans = 5
+	t.Run("all classes in few spans", func(t *testing.T) { followPoolModel(t, 5, 0) })
+	t.Run("large classes in many spans", func(t *testing.T) { followPoolModel(t, 20, classes-3) })
+}
+
+// poolWorld is a pool and what the test knows of it.
+type poolWorld struct {
+	t     *testing.T
+	p     *Pool
+	spans int
+	model poolModel
+	out   []Ref
+	owner []Ref // by unit
+	inUse int
+}
+
+// own records who has the units of r.
+func (w *poolWorld) own(r, owner Ref) {
+	for u := r.unit(); u < r.unit()+uint32(r.Size()/MinSize); u++ {
+		if w.owner[u] != 0 && owner != 0 {
+			w.t.Fatalf("%#x overlaps %#x", r, w.owner[u])
+		}
+		w.owner[u] = owner
+	}
+}
+
+// get asks for a ring of a class and reports whether there was one.
+func (w *poolWorld) get(class, less int) bool {
+	r := w.p.Get(MinSize<<class - less)
+	w.model.check(w.t, w.spans, class, r)
+	if r == 0 {
+		return false
+	}
+	w.own(r, r)
+	w.model[r] = true
+	w.out = append(w.out, r)
+	w.inUse += r.Size()
+	return true
+}
+
+// put gives the k-th ring back.
+func (w *poolWorld) put(k int) {
+	r, last := w.out[k], len(w.out)-1
+	w.out[k] = w.out[last]
+	w.out = w.out[:last]
+	w.p.Put(r)
+	delete(w.model, r)
+	w.own(r, 0)
+	w.inUse -= r.Size()
+}
+
+func followPoolModel(t *testing.T, spans, lowest int) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	p := newPool(t, spans)
-	model := poolModel{}
-	var out []Ref
-	owner := make([]Ref, spans*unitsPerSpan)
-	inUse, full := 0, 0
+	w := &poolWorld{t: t, p: newPool(t, spans), spans: spans, model: poolModel{}, owner: make([]Ref, spans*unitsPerSpan)}
+	full := 0
 	for step := range 30_000 {
 		growing := step/1000%2 == 0
 		if rng.IntN(10) < 4 != growing {
-			class := min(rng.IntN(classes), rng.IntN(classes)) + rng.IntN(2)
-			class = min(class, classes-1)
-			r := p.Get(MinSize<<class - rng.IntN(MinSize/2))
-			model.check(t, spans, class, r)
-			if r == 0 {
+			class := lowest + min(rng.IntN(classes-lowest), rng.IntN(classes-lowest))
+			if !w.get(class, rng.IntN(MinSize/2)) {
 				full++
-				continue
 			}
-			for u := r.unit(); u < r.unit()+uint32(r.Size()/MinSize); u++ {
-				if owner[u] != 0 {
-					t.Fatalf("step %d: %#x overlaps %#x", step, r, owner[u])
-				}
-				owner[u] = r
-			}
-			model[r] = true
-			out = append(out, r)
-			inUse += r.Size()
-		} else if len(out) > 0 {
-			k := rng.IntN(len(out))
-			r := out[k]
-			out[k] = out[len(out)-1]
-			out = out[:len(out)-1]
-			p.Put(r)
-			delete(model, r)
-			for u := r.unit(); u < r.unit()+uint32(r.Size()/MinSize); u++ {
-				owner[u] = 0
-			}
-			inUse -= r.Size()
+		} else if len(w.out) > 0 {
+			w.put(rng.IntN(len(w.out)))
 		}
-		if p.InUse() != inUse {
-			t.Fatalf("step %d: in use %d, want %d", step, p.InUse(), inUse)
+		if w.p.InUse() != w.inUse {
+			t.Fatalf("step %d: in use %d, want %d", step, w.p.InUse(), w.inUse)
 		}
 	}
 	if full == 0 {
 		t.Error("the pool was never exhausted: the test is too mild")
 	}
-	for _, r := range out {
-		p.Put(r)
+	for len(w.out) > 0 {
+		w.put(0)
 	}
 	for range spans {
-		if p.Get(MaxSize) == 0 {
+		if w.p.Get(MaxSize) == 0 {
 			t.Error("a span was lost")
 		}
 	}

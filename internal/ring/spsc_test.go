@@ -63,37 +63,47 @@ func TestSPSC_FollowsTheModel(t *testing.T) {
 	}
 }
 
+// produce pushes total records, one by one and in batches.
+func produce(r *SPSC[[3]int], total int) {
+	batch := make([][3]int, 10)
+	for v := 0; v < total; {
+		n := min(len(batch), total-v)
+		for i := range batch[:n] {
+			batch[i] = [3]int{v + i, v + i, v + i}
+		}
+		if v%3 == 0 {
+			n = r.PushAll(batch[:n])
+		} else if n = 0; r.Push(&batch[0]) {
+			n = 1
+		}
+		if v += n; n == 0 {
+			runtime.Gosched()
+		}
+	}
+}
+
 func TestSPSC_IsSafeForTwo(t *testing.T) {
-	const total = 200_000
-	r, _ := NewSPSC(nil, make([][3]int, 64))
-	go func() {
-		batch := make([][3]int, 10)
-		for v := 0; v < total; {
-			n := min(len(batch), total-v)
-			for i := range batch[:n] {
-				batch[i] = [3]int{v + i, v + i, v + i}
-			}
-			if v%3 == 0 {
-				n = r.PushAll(batch[:n])
-			} else if n = 0; r.Push(&batch[0]) {
+	const total = 40_000
+	for _, size := range []int{1, 2, 64} {
+		r, _ := NewSPSC(nil, make([][3]int, size))
+		go produce(r, total)
+		batch := make([][3]int, 7)
+		for want := 0; want < total; {
+			n := 0
+			if want%3 == 0 {
+				n = r.PopAll(batch)
+			} else if r.Pop(&batch[0]) {
 				n = 1
 			}
-			if v += n; n == 0 {
+			for _, v := range batch[:n] {
+				if v != [3]int{want, want, want} {
+					t.Fatalf("size %d: got %v, want %d", size, v, want)
+				}
+				want++
+			}
+			if n == 0 {
 				runtime.Gosched()
 			}
-		}
-	}()
-	batch := make([][3]int, 7)
-	for want := 0; want < total; {
-		n := r.PopAll(batch)
-		for _, v := range batch[:n] {
-			if v != [3]int{want, want, want} {
-				t.Fatalf("got %v, want %d", v, want)
-			}
-			want++
-		}
-		if n == 0 {
-			runtime.Gosched()
 		}
 	}
 }

@@ -28,8 +28,7 @@ func (s Stream) Peek() (a, b []byte) {
 		if left := s.seal().Minus(read); left > 0 {
 			n = min(n, left)
 		} else {
-			e = newest
-			s.R.epoch.Store(e)
+			e = newest // drained before the switch: consume will follow
 		}
 	}
 	return pieces(s.Mem.Bytes(s.Refs.at(e)), read, int(n))

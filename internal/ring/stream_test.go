@@ -214,11 +214,14 @@ func TestSwitch_GoesOnInTheLargerRing(t *testing.T) {
 		t.Error("the older ring was taken away before it was drained")
 	}
 	s.Advance(wrap.Add(4000))
-	if !s.CanOffer() && s.Drained() != small {
+	if s.Drained() != small {
 		t.Error("the drained ring did not come back")
 	}
 	if s.Drained() != 0 {
 		t.Error("it came back twice")
+	}
+	if !s.CanOffer() {
+		t.Error("the reader stands at the seal: it must have followed")
 	}
 	if n := s.Read(whole); n != 6000 {
 		t.Fatalf("read %d", n)
@@ -511,12 +514,13 @@ func TestStream_FollowsTheModel(t *testing.T) {
 // poison overwrites a ring that comes back to the pool: a reader or writer
 // that still used it would see that, and the race detector would as well.
 func poison(p *Pool, r Ref) {
-	b := p.Bytes(r)
-	for i := range b {
-		b[i] = 0xee
+	for b := p.Bytes(r); len(b) > 0; b = b[len(poisoned):] {
+		copy(b, poisoned[:])
 	}
 	p.Put(r)
 }
+
+var poisoned = [MinSize]byte(bytes.Repeat([]byte{0xee}, MinSize))
 
 // concurrentTotal is how many octets the concurrent tests carry.
 const concurrentTotal = 4 << 20
@@ -663,5 +667,53 @@ func TestStream_SendDirectionIsSafeForTwo(t *testing.T) {
 	s.ReleaseAll(p.Put)
 	if p.InUse() != 0 {
 		t.Errorf("%d octets of ring memory were lost", p.InUse())
+	}
+}
+
+// switching writes rounds of two rings each, so that the reader meets as many
+// switches as can be; it returns when all is read.
+func switching(s Stream, p *Pool, rounds int) {
+	for range rounds {
+		s.Attach(p.Get(MinSize))
+		at := s.WritePos()
+		s.Write(text(at, 300))
+		s.Offer(p.Get(2 * MinSize))
+		s.Switch()
+		s.Write(text(at.Add(300), 300))
+		for s.Len() > 0 {
+			runtime.Gosched()
+		}
+		for r := s.Detach(); r != 0; r = s.Detach() {
+			poison(p, r)
+		}
+	}
+}
+
+func TestStream_ReaderMeetsManySwitches(t *testing.T) {
+	const rounds = 3000
+	p := newPool(t, 2)
+	s := newStream(p, wrap)
+	end := wrap.Add(rounds * 600)
+	wrong := make(chan seq.Value)
+	go func() {
+		for s.ReadPos() != end {
+			at := s.ReadPos()
+			a, b := s.Peek()
+			for i, c := range append(bytes.Clone(a), b...) {
+				if c != octet(at.Add(seq.Size(i))) {
+					wrong <- at.Add(seq.Size(i))
+					return
+				}
+			}
+			s.Advance(at.Add(seq.Size(min(len(a), 40))))
+			if len(a) == 0 {
+				runtime.Gosched()
+			}
+		}
+		wrong <- end
+	}()
+	go switching(s, p, rounds)
+	if v := <-wrong; v != end {
+		t.Errorf("wrong octet at %#x", v) // the writer is left waiting
 	}
 }
