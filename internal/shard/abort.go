@@ -1,0 +1,23 @@
+package shard
+
+import (
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/slab"
+)
+
+// Drain refuses new connections from now on. Shard's goroutine only.
+func (s *Shard) Drain() { s.draining = true }
+
+// AbortAll resets every connection. Applications that hold one find it broken;
+// the slot stays theirs until they let go. Shard's goroutine only.
+func (s *Shard) AbortAll(now mono.Time) {
+	s.draining = true
+	for i := slab.Index(1); i < s.tcbs.High(); i++ {
+		if s.tcbs.InUse(i) {
+			t := s.tcbs.At(i)
+			s.engine.Kill(t)
+			s.touch(t)
+		}
+	}
+	s.publish(now)
+}

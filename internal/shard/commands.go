@@ -1,0 +1,228 @@
+// Commands of applications: the fourth phase. It comes after applications have
+// had their turn, so that what they wrote leaves in this round and carries the
+// acknowledgment of what they read.
+
+package shard
+
+import (
+	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/flow"
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/slab"
+	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/tcp"
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
+
+// maxCommands bounds the phase.
+const maxCommands = 4 * batch
+
+func (s *Shard) commands(now mono.Time) int {
+	var c sock.Command
+	n := 0
+	for n < maxCommands && s.mail.Take(&c) {
+		n++
+		s.command(&c, now)
+	}
+	return n
+}
+
+func (s *Shard) command(c *sock.Command, now mono.Time) {
+	switch c.Op {
+	case sock.OpConnect:
+		s.connect(c, now)
+		return
+	case sock.OpCancel:
+		s.cancel(c.Token)
+		return
+	case sock.OpCall:
+		s.events.Call(c.Token, now)
+		return
+	}
+	i, ok := s.tcbs.Lookup(c.Handle)
+	if !ok {
+		s.drop(drop.StaleHandle)
+		return
+	}
+	t := s.tcbs.At(i)
+	switch c.Op {
+	case sock.OpSend:
+		s.engine.Send(t, now)
+	case sock.OpWantTx:
+		s.engine.WantTx(t, int(c.Token), now)
+	case sock.OpWindow:
+		s.engine.Window(t)
+	case sock.OpShutdown:
+		s.engine.Shutdown(t, now)
+	case sock.OpShutdownRead:
+		s.engine.ShutdownRead(t)
+	case sock.OpSet:
+		s.engine.Set(t, c.Option, c.Token, now)
+	case sock.OpClose, sock.OpAbort:
+		s.release(t, i, c.Op == sock.OpAbort, now)
+		return
+	}
+	s.touch(t)
+}
+
+// release takes a connection back from its application.
+func (s *Shard) release(t *tcp.TCB, i slab.Index, abort bool, now mono.Time) {
+	if abort {
+		s.engine.Abort(t)
+	} else {
+		s.engine.Close(t, now)
+	}
+	if t.Listed()&finishedBit != 0 {
+		s.free(t, i)
+		return
+	}
+	s.touch(t)
+}
+
+// connect is an active open: OpConnect.
+func (s *Shard) connect(c *sock.Command, now mono.Time) {
+	k, why := s.newKey(c)
+	if why != sock.OK {
+		s.events.Dialed(c.Token, sock.Accepted{}, why)
+		return
+	}
+	i, ok := s.tcbs.Get()
+	if !ok {
+		s.drop(drop.NoTCB)
+		s.events.Dialed(c.Token, sock.Accepted{}, sock.NoMemory)
+		return
+	}
+	if !s.flows.Insert(k, uint32(i)) {
+		s.tcbs.Put(i)
+		s.drop(drop.NoTCB)
+		s.events.Dialed(c.Token, sock.Accepted{}, sock.NoMemory)
+		return
+	}
+	t := s.tcbs.At(i)
+	s.engine.Connect(t, i, k, s.host.PathMTU(wire.IPv4(k.RemoteIP), now), now)
+	s.dials[i] = c.Token
+	s.touch(t)
+}
+
+// newKey chooses the 4-tuple of an active open.
+func (s *Shard) newKey(c *sock.Command) (flow.Key4, sock.Errno) {
+	remote, ok := fromWide(c.Remote)
+	if !ok || remote.IsUnspecified() || remote.IsMulticast() || remote.IsBroadcast() || c.RemotePort == 0 {
+		return flow.Key4{}, sock.Invalid // MUST-46
+	}
+	local, _ := fromWide(c.Local)
+	if local.IsUnspecified() {
+		src, _, _, ok := s.host.Route(remote)
+		if !ok {
+			s.drop(drop.IPNoRoute)
+			return flow.Key4{}, sock.NetUnreachable
+		}
+		local = src // MUST-44
+	} else if !s.host.IsLocal(local) {
+		return flow.Key4{}, sock.NotLocal
+	} else if _, _, _, ok := s.host.Route(remote); !ok {
+		s.drop(drop.IPNoRoute)
+		return flow.Key4{}, sock.NetUnreachable
+	}
+	k := flow.Key4{LocalIP: uint32(local), RemoteIP: uint32(remote), LocalPort: c.LocalPort, RemotePort: c.RemotePort}
+	if k.LocalPort != 0 {
+		if _, used := s.flows.Lookup(k); used {
+			return k, sock.AddressInUse
+		}
+		return k, sock.OK
+	}
+	k.LocalPort, ok = s.ports.Next(k.LocalIP, k.RemoteIP, k.RemotePort, func(p uint16) bool {
+		k.LocalPort = p
+		return s.portFree(k)
+	})
+	if !ok {
+		s.drop(drop.PortsUsed)
+		return k, sock.AddressInUse
+	}
+	return k, sock.OK
+}
+
+// portFree says whether the 4-tuple may be used by a new connection of this
+// shard. With several shards the port names the owner, so that whoever
+// receives a packet of the connection knows whose it is.
+func (s *Shard) portFree(k flow.Key4) bool {
+	if s.cfg.Shards > 1 && s.ownerOfPort(k.LocalPort) != s.cfg.ID {
+		return false
+	}
+	if _, listening := s.listeners.Lookup(k.LocalIP, k.LocalPort); listening {
+		return false
+	}
+	_, used := s.flows.Lookup(k)
+	return !used
+}
+
+// cancel gives up an active open that has not been answered yet.
+func (s *Shard) cancel(token uint64) {
+	for i, have := range s.dials {
+		if have == token {
+			t := s.tcbs.At(i)
+			s.engine.Abort(t)
+			s.touch(t)
+			return
+		}
+	}
+}
+
+// dialFailed answers an active open that came to nothing.
+func (s *Shard) dialFailed(t *tcp.TCB, i slab.Index) {
+	token, ok := s.dials[i]
+	if !ok {
+		return
+	}
+	delete(s.dials, i)
+	why := t.Errno()
+	if why == sock.OK {
+		why = sock.Aborted
+	}
+	s.events.Dialed(token, sock.Accepted{}, why)
+}
+
+// opened hands a new connection to who asked for it.
+func (s *Shard) opened(t *tcp.TCB, i slab.Index, now mono.Time) {
+	if t.IsPassive() {
+		s.accepted(t, i)
+		return
+	}
+	token, ok := s.dials[i]
+	if !ok {
+		return
+	}
+	delete(s.dials, i)
+	s.engine.ReadyTx(t)
+	s.blocks[i].Raise(sock.Connected, 0)
+	s.events.Dialed(token, s.describe(t, i), sock.OK)
+}
+
+// describe is what an application is told of a connection.
+func (s *Shard) describe(t *tcp.TCB, i slab.Index) sock.Accepted {
+	k := t.Key()
+	return sock.Accepted{
+		Handle: s.tcbs.Handle(i),
+		Local:  wide(wire.IPv4(k.LocalIP)), LocalPort: k.LocalPort,
+		Remote: wide(wire.IPv4(k.RemoteIP)), RemotePort: k.RemotePort,
+		Shard: uint32(s.cfg.ID),
+	}
+}
+
+// wide writes an IPv4 address as IPv4-mapped IPv6.
+func wide(a wire.IPv4) (b [16]byte) {
+	b[10], b[11] = 0xff, 0xff
+	a.Put(b[12:])
+	return b
+}
+
+// fromWide reads it back; all zeros is the unspecified address.
+func fromWide(b [16]byte) (wire.IPv4, bool) {
+	if b == ([16]byte{}) {
+		return 0, true
+	}
+	if [12]byte(b[:12]) != [12]byte{10: 0xff, 11: 0xff} {
+		return 0, false
+	}
+	return wire.FromBytes(b[12:]), true
+}

@@ -1,0 +1,18 @@
+// Package shard is one core's whole stack: link, ARP, IPv4, TCP and the
+// boundary to applications, composed. Everything in it has one owner, the
+// goroutine that calls Input and Output.
+//
+// A runner, or a simulation, calls Input(now), lets applications run, and
+// calls Output(now). A shard reads no clock, starts no goroutine and knows no
+// other shard but through the hand-over rings.
+//
+//	shard.go     the parts of a shard, and how they are put together
+//	receive.go   1. receive: parse all, look up all, then process each
+//	publish.go   2. timers, 3. publish: tell applications, once per batch
+//	commands.go  4. commands of applications
+//	transmit.go  5. transmit: control, ACK, data
+//	listener.go  listening ports and their backlogs
+//	timewait.go  TIME-WAIT records
+//	handover.go  packets that arrived at the wrong shard
+//	stats.go     counters
+package shard

@@ -1,0 +1,173 @@
+// Listening ports: who may connect, and how many may wait (RFC 9293 §3.9.1.1).
+
+package shard
+
+import (
+	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/flow"
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/seq"
+	"github.com/mtcp-go/mtcp/internal/slab"
+	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/tcp"
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
+
+// maxListeners bounds the listening ports of a shard.
+const maxListeners = 4096
+
+// A listener is one listening port on this shard.
+type listener struct {
+	ip       uint32 // flow.AnyIP for all addresses
+	port     uint16
+	open     bool
+	serial   uint16 // tells a listener from a later one in the same place
+	halfOpen int    // connections in SYN-RECEIVED
+	backlog  int    // bound of the accept queue
+	synLimit int    // bound of halfOpen
+	queue    *sock.AcceptQueue
+}
+
+// Listen opens a port. ip 0 means every address. The listener takes up to
+// backlog established connections that nobody has accepted yet, and as many
+// again that are half open. Shard's goroutine only (OpCall).
+func (s *Shard) Listen(ip wire.IPv4, port uint16, backlog int, q *sock.AcceptQueue) sock.Errno {
+	if ip != 0 && !s.host.IsLocal(ip) {
+		return sock.NotLocal
+	}
+	place := s.freeListener()
+	switch s.listeners.Add(uint32(ip), port, uint32(place)) {
+	case flow.BindInUse:
+		return sock.AddressInUse
+	case flow.BindFull:
+		return sock.NoMemory
+	}
+	l := &s.listening[place]
+	*l = listener{
+		ip: uint32(ip), port: port, open: true, serial: l.serial + 1,
+		backlog: backlog, synLimit: max(2*backlog, 64), queue: q,
+	}
+	return sock.OK
+}
+
+func (s *Shard) freeListener() int {
+	for i := 1; i < len(s.listening); i++ {
+		if !s.listening[i].open {
+			return i
+		}
+	}
+	s.listening = append(s.listening, listener{})
+	return len(s.listening) - 1
+}
+
+// Unlisten closes a port. Connections that are half open are reset when they
+// complete; those in the accept queue are the caller's to abort.
+func (s *Shard) Unlisten(ip wire.IPv4, port uint16) {
+	place, ok := s.listeners.Lookup(uint32(ip), port)
+	if !ok || !s.listeners.Remove(uint32(ip), port) {
+		return
+	}
+	l := &s.listening[place]
+	l.open, l.queue = false, nil
+}
+
+// PortTaken reports whether a listener would conflict on the port.
+func (s *Shard) PortTaken(ip wire.IPv4, port uint16) bool {
+	if _, ok := s.listeners.Lookup(uint32(ip), port); ok {
+		return true
+	}
+	return false
+}
+
+// id packs what a TCB remembers of its listener.
+func (l *listener) id(place uint32) uint32 { return uint32(l.serial)<<16 | place }
+
+// listenerOf finds the listener that a passive open came through, nil when it
+// has been closed.
+func (s *Shard) listenerOf(t *tcp.TCB) *listener {
+	place := t.Listener() & 0xffff
+	if place == 0 || int(place) >= len(s.listening) {
+		return nil
+	}
+	l := &s.listening[place]
+	if !l.open || l.id(place) != t.Listener() {
+		return nil
+	}
+	return l
+}
+
+// inputListener is a segment to a listening port without a connection.
+func (s *Shard) inputListener(a *arrival, place uint32, now mono.Time) {
+	if s.engine.InputListen(&a.seg, a.key) {
+		s.accept(a, place, 0, false, now)
+	}
+}
+
+// accept opens a half-open connection for a SYN, within the limits.
+func (s *Shard) accept(a *arrival, place uint32, floor seq.Value, afterFloor bool, now mono.Time) {
+	l := &s.listening[place]
+	if s.draining {
+		s.drop(drop.SYNBacklog)
+		return
+	}
+	if l.halfOpen >= l.synLimit {
+		s.drop(drop.SYNBacklog)
+		return
+	}
+	if l.queue.Len() >= l.backlog {
+		s.drop(drop.AcceptFull)
+		return
+	}
+	if s.pool.Low() {
+		s.drop(drop.NoRing) // what was accepted keeps its memory
+		return
+	}
+	i, ok := s.tcbs.Get()
+	if !ok {
+		s.drop(drop.NoTCB)
+		return
+	}
+	if !s.flows.Insert(a.key, uint32(i)) {
+		s.tcbs.Put(i)
+		s.drop(drop.NoTCB)
+		return
+	}
+	l.halfOpen++
+	t := s.tcbs.At(i)
+	mtu := s.host.PathMTU(wire.IPv4(a.key.RemoteIP), now)
+	s.engine.Accept(t, i, a.key, mtu, l.id(place), &a.seg, floor, afterFloor, now)
+	s.touch(t)
+}
+
+// acceptFull reports that a completed handshake would find no room.
+func (s *Shard) acceptFull(t *tcp.TCB) bool {
+	l := s.listenerOf(t)
+	return l != nil && l.queue.Len() >= l.backlog
+}
+
+// accepted queues an established connection for its listener.
+func (s *Shard) accepted(t *tcp.TCB, i slab.Index) {
+	l := s.listenerOf(t)
+	s.leaveListener(t)
+	if l == nil { // closed meanwhile
+		s.engine.Abort(t)
+		return
+	}
+	s.blocks[i].Raise(sock.Connected, 0)
+	c := s.describe(t, i)
+	if !l.queue.Push(&c) {
+		s.drop(drop.AcceptFull)
+		s.engine.Abort(t)
+	}
+}
+
+// leaveListener ends the half-open count of a passive open.
+func (s *Shard) leaveListener(t *tcp.TCB) {
+	if t.Listener() == 0 {
+		return
+	}
+	if l := s.listenerOf(t); l != nil {
+		l.halfOpen--
+	}
+	t.ForgetListener()
+}

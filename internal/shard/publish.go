@@ -1,0 +1,141 @@
+// Timers and publication: phases two and three of a round.
+//
+// A connection that anything happened to is touched; it is published once,
+// however many segments of the batch were its own.
+
+package shard
+
+import (
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/slab"
+	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/tcp"
+)
+
+// touch has a connection published at the end of the phase.
+func (s *Shard) touch(t *tcp.TCB) {
+	if t.Listed()&touchedBit == 0 {
+		t.SetListed(t.Listed() | touchedBit)
+		s.touched = append(s.touched, t.Slot())
+	}
+}
+
+// timers runs what is due: connections, ARP, reassembly, TIME-WAIT.
+func (s *Shard) timers(now mono.Time) int {
+	n := s.wheel.Advance(now, s.expired[:])
+	for _, id := range s.expired[:n] {
+		t := s.tcbs.At(slab.Index(id))
+		s.engine.Timeout(t, now)
+		s.touch(t)
+	}
+	if !now.Before(s.arp.Next()) {
+		s.arp.Advance(now)
+		n++
+	}
+	s.neighbourEvents(now)
+	if !now.Before(s.host.Next()) {
+		s.host.Advance(now)
+		n++
+	}
+	return n + s.expireTimeWaits(now)
+}
+
+// publish tells applications the news of every touched connection.
+func (s *Shard) publish(now mono.Time) {
+	for len(s.touched) > 0 {
+		i := s.touched[len(s.touched)-1]
+		s.touched = s.touched[:len(s.touched)-1]
+		t := s.tcbs.At(i)
+		t.SetListed(t.Listed() &^ touchedBit)
+		s.publishOne(t, i, now)
+	}
+}
+
+func (s *Shard) publishOne(t *tcp.TCB, i slab.Index, now mono.Time) {
+	v := t.TakeVerdict()
+	if v&tcp.TimersMoved != 0 {
+		s.schedule(t, i)
+	}
+	if v&tcp.Opened != 0 {
+		s.opened(t, i, now)
+		v |= t.TakeVerdict()
+	}
+	s.wake(t, i, v)
+	if v&tcp.EnterTW != 0 {
+		s.enterTimeWait(t, i, now)
+		v |= t.TakeVerdict()
+	}
+	if v&tcp.Finished != 0 {
+		s.finished(t, i)
+		return
+	}
+	s.file(t)
+}
+
+// schedule keeps the wheel's entry at or before the TCB's next deadline. A
+// later deadline is left for the expiry to find, which saves the wheel most of
+// its work.
+func (s *Shard) schedule(t *tcp.TCB, i slab.Index) {
+	next := t.NextTimer()
+	if at, ok := s.wheel.At(uint32(i)); ok && !next.Before(at) || !ok && next == mono.Never {
+		return
+	}
+	s.wheel.Schedule(uint32(i), next)
+}
+
+// wake raises the ready word's bits and readies whoever waits for them.
+func (s *Shard) wake(t *tcp.TCB, i slab.Index, v tcp.Verdict) {
+	var bits, who sock.Ready
+	b := &s.blocks[i]
+	if v&tcp.Readable != 0 {
+		who |= sock.ReadParked
+	}
+	if v&tcp.Writable != 0 && s.roomToWrite(i) {
+		who |= sock.WriteParked
+	}
+	if v&tcp.PeerDone != 0 {
+		bits |= sock.EOF
+		who |= sock.ReadParked
+	}
+	if v&tcp.Broke != 0 {
+		b.Break(t.Errno())
+		who |= sock.ReadParked | sock.WriteParked
+	}
+	if bits|who == 0 {
+		return
+	}
+	if woken := b.Raise(bits, who); woken != 0 {
+		s.counters.Wakes++
+		s.waiters[i].Wake(woken)
+	}
+}
+
+// roomToWrite keeps a blocked writer asleep until it can write a good piece.
+func (s *Shard) roomToWrite(i slab.Index) bool {
+	if s.blocks[i].Flags()&sock.WriteParked == 0 {
+		return false
+	}
+	tx := s.blocks[i].Tx(s.memory)
+	return tx.Free() >= tx.Size()/4
+}
+
+// finished takes a TCB that has nothing more to do out of the tables. Its
+// slot is free once the application has given it back too.
+func (s *Shard) finished(t *tcp.TCB, i slab.Index) {
+	s.wheel.Cancel(uint32(i))
+	if v, ok := s.flows.Lookup(t.Key()); ok && v == uint32(i) {
+		s.flows.Delete(t.Key())
+	}
+	s.unlist(t)
+	s.dialFailed(t, i)
+	s.leaveListener(t)
+	if t.IsOrphan() || s.blocks[i].Flags()&sock.Connected == 0 {
+		s.free(t, i)
+	}
+}
+
+// free gives the slot back.
+func (s *Shard) free(t *tcp.TCB, i slab.Index) {
+	s.engine.Release(t)
+	s.tcbs.Put(i)
+}

@@ -1,0 +1,244 @@
+// Receive, the first phase of a round.
+//
+//  1. One Recv of up to a batch of frames; what we sent to ourselves and what
+//     other shards hand over come the same way.
+//  2. Parse all: Ethernet, ARP, IPv4, ICMP, TCP with its checksum.
+//  3. Look up all, so that the memory of the connections is on its way.
+//  4. Process each. A segment may create or free the connection of a later
+//     one, so a look-up is only a hint until the key has been compared.
+//  5. Frames go back at once: payload was copied into its ring.
+
+package shard
+
+import (
+	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/flow"
+	"github.com/mtcp-go/mtcp/internal/ip"
+	"github.com/mtcp-go/mtcp/internal/link"
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/slab"
+	"github.com/mtcp-go/mtcp/internal/tcp"
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
+
+// An arrival is one TCP segment of the batch.
+type arrival struct {
+	key   flow.Key4
+	owner uint32 // flow table's value, 0 none
+	hash  uint64
+	seg   tcp.Segment
+	frame []byte // whole, for a hand-over
+}
+
+func (s *Shard) receive(now mono.Time) int {
+	n := s.queue.Recv(now, s.rx[:])
+	if n > 0 {
+		s.counters.RxBatches++
+		s.receiveBatch(s.rx[:n], now, true)
+		s.queue.Release(s.rx[:n])
+	}
+	return n + s.receiveLocal(now) + s.receiveHandovers(now)
+}
+
+// receiveBatch runs one batch through the layers.
+func (s *Shard) receiveBatch(frames []link.Frame, now mono.Time, mayHandOver bool) {
+	s.nParsed = 0
+	for i := range frames {
+		s.parse(&frames[i], now, mayHandOver)
+	}
+	s.processParsed(now, mayHandOver)
+}
+
+// processParsed looks up and processes the segments of a batch.
+func (s *Shard) processParsed(now mono.Time, mayHandOver bool) {
+	for i := range s.parsed[:s.nParsed] {
+		a := &s.parsed[i]
+		a.hash = s.flows.Hash(a.key)
+		s.flows.Touch(a.hash)
+	}
+	for i := range s.parsed[:s.nParsed] {
+		a := &s.parsed[i]
+		a.owner, _ = s.flows.Find(a.key, a.hash)
+	}
+	for i := range s.parsed[:s.nParsed] {
+		s.input(&s.parsed[i], now, mayHandOver)
+		s.parsed[i].seg.Payload, s.parsed[i].frame = nil, nil
+	}
+}
+
+// drop counts a packet refused outside the engine.
+func (s *Shard) drop(r drop.Reason) { s.drops[r]++ }
+
+// parse takes one frame up to its TCP segment; what is not TCP is dealt with.
+func (s *Shard) parse(f *link.Frame, now mono.Time, fresh bool) {
+	s.counters.RxFrames++
+	eth, payload, ok := wire.ParseEthernet(f.Bytes)
+	switch {
+	case !ok:
+		s.drop(drop.FrameShort)
+	case eth.Dst != s.mac() && !eth.Dst.IsMulticast():
+		s.drop(drop.FrameNotOurs)
+	case eth.Type == wire.EtherTypeARP:
+		s.inputARP(payload, eth.Src, now)
+		if fresh {
+			s.shareFrame(f.Bytes)
+		}
+	case eth.Type == wire.EtherTypeIPv4:
+		s.inputIP(f, payload, now, fresh)
+	default:
+		s.drop(drop.FrameEtherType)
+	}
+}
+
+func (s *Shard) inputARP(b []byte, src wire.MAC, now mono.Time) {
+	a, ok := wire.ParseARP(b)
+	if !ok {
+		s.drop(drop.ARPBad)
+		return
+	}
+	if r := s.arp.Input(&a, src, now); r != drop.None {
+		s.drop(r)
+	}
+}
+
+func (s *Shard) inputIP(f *link.Frame, b []byte, now mono.Time, fresh bool) {
+	var d ip.Datagram
+	if r := s.host.Input(b, now, &d); r != drop.None {
+		s.drop(r)
+		return
+	}
+	switch {
+	case d.Held: // a fragment: the rest is to come
+	case d.Proto == wire.ProtoTCP:
+		s.parseTCP(f, &d)
+	case d.Proto == wire.ProtoICMP:
+		s.inputICMP(f, &d, now, fresh)
+	default:
+		s.drop(drop.IPProtocol)
+		s.host.Unreachable(&d, wire.ICMPProtoUnreachable, now)
+	}
+}
+
+// parseTCP appends a segment to the batch.
+func (s *Shard) parseTCP(f *link.Frame, d *ip.Datagram) {
+	if d.Broadcast {
+		s.drop(drop.TCPBroadcast) // MUST-57
+		return
+	}
+	a := &s.parsed[s.nParsed]
+	h, opts, payload, r := wire.ParseTCP(d.Payload)
+	switch {
+	case r != drop.None:
+		s.drop(r)
+		return
+	case h.SrcPort == 0 || h.DstPort == 0:
+		s.drop(drop.TCPPort)
+		return
+	case !s.checksumGood(f, d, &h):
+		s.drop(drop.TCPChecksum) // MUST-3
+		return
+	case !wire.ParseOptions(opts, &a.seg.Options):
+		s.drop(drop.TCPOption)
+		return
+	}
+	a.seg.TCP, a.seg.Payload = h, payload
+	a.key = flow.Key4{
+		LocalIP: uint32(d.Dst), RemoteIP: uint32(d.Src),
+		LocalPort: h.DstPort, RemotePort: h.SrcPort,
+	}
+	a.frame = f.Bytes
+	s.nParsed++
+}
+
+// checksumGood verifies the TCP checksum. A peer on the same machine may leave
+// its completion to a device that is not there; such a packet was never on a
+// wire. Only links that can have such peers say so.
+func (s *Shard) checksumGood(f *link.Frame, d *ip.Datagram, h *wire.TCP) bool {
+	if f.Flags&(link.ChecksumGood|link.ChecksumNone) != 0 {
+		return true
+	}
+	if s.info.LocalPeer && h.Checksum == wire.Fold(wire.PseudoSum(d.Src, d.Dst, wire.ProtoTCP, len(d.Payload))) {
+		s.counters.RxUnfilled++
+		return true
+	}
+	return wire.TCPChecksumOK(d.Src, d.Dst, d.Payload)
+}
+
+// input gives one segment to its connection, record or listener.
+func (s *Shard) input(a *arrival, now mono.Time, mayHandOver bool) {
+	owner := a.owner
+	if owner == 0 || !s.owns(owner, a.key) {
+		owner, _ = s.flows.Find(a.key, a.hash)
+	}
+	switch {
+	case owner&twBit != 0:
+		s.inputTimeWait(a, owner&^twBit, now)
+	case owner != 0:
+		s.inputConnection(a, slab.Index(owner), now)
+	default:
+		s.inputUnknown(a, now, mayHandOver)
+	}
+}
+
+// owns checks that a looked-up owner still has the key.
+func (s *Shard) owns(owner uint32, k flow.Key4) bool {
+	if owner&twBit != 0 {
+		return s.tw.slab.InUse(slab.Index(owner&^twBit)) && s.tw.slab.At(slab.Index(owner&^twBit)).Key == k
+	}
+	i := slab.Index(owner)
+	return s.tcbs.InUse(i) && s.tcbs.At(i).Key() == k && s.tcbs.At(i).State() != tcp.Closed
+}
+
+func (s *Shard) inputConnection(a *arrival, i slab.Index, now mono.Time) {
+	t := s.tcbs.At(i)
+	if t.State() == tcp.SynReceived && t.IsPassive() && s.acceptFull(t) && !a.seg.Flags.Has(wire.RST) {
+		s.drop(drop.AcceptFull) // the peer will send again
+		return
+	}
+	s.engine.Input(t, &a.seg, now)
+	if n := t.Neighbour(); n != 0 && a.seg.Flags.Has(wire.ACK) {
+		s.arp.Confirm(neighID(n), now)
+	}
+	s.touch(t)
+}
+
+// inputUnknown is a segment without a connection.
+func (s *Shard) inputUnknown(a *arrival, now mono.Time, mayHandOver bool) {
+	if v, ok := s.listeners.Lookup(a.key.LocalIP, a.key.LocalPort); ok {
+		s.inputListener(a, v, now)
+		return
+	}
+	if mayHandOver && s.handOver(a) {
+		return
+	}
+	s.engine.Refuse(&a.seg, a.key)
+}
+
+// receiveLocal takes frames that we sent to ourselves.
+func (s *Shard) receiveLocal(now mono.Time) int {
+	n := 0
+	for ; n < batch; n++ {
+		b, _, ok := s.loop.Front()
+		if !ok {
+			break
+		}
+		s.inputOwn(b, now)
+		s.loop.Pop()
+	}
+	return n
+}
+
+// inputOwn takes a packet of ours to ourselves. IPv4's checks are for packets
+// of others: they refuse our own address as a source.
+func (s *Shard) inputOwn(b []byte, now mono.Time) {
+	var h wire.IPv4Header
+	payload, r := h.Parse(b[ipAt:])
+	if r != drop.None || h.Proto != wire.ProtoTCP {
+		s.drop(drop.IPProtocol)
+		return
+	}
+	s.nParsed = 0
+	f := link.Frame{Bytes: b, Flags: link.ChecksumGood}
+	s.parseTCP(&f, &ip.Datagram{Src: h.Src, Dst: h.Dst, Payload: payload})
+	s.processParsed(now, false)
+}

@@ -1,0 +1,215 @@
+package shard
+
+import (
+	"fmt"
+
+	"github.com/mtcp-go/mtcp/internal/arena"
+	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/flow"
+	"github.com/mtcp-go/mtcp/internal/ip"
+	"github.com/mtcp-go/mtcp/internal/link"
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/neigh"
+	"github.com/mtcp-go/mtcp/internal/prf"
+	"github.com/mtcp-go/mtcp/internal/ring"
+	"github.com/mtcp-go/mtcp/internal/slab"
+	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/tcp"
+	"github.com/mtcp-go/mtcp/internal/wheel"
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
+
+// Config describes one shard.
+type Config struct {
+	ID, Shards  int // which of how many
+	Connections int // slots
+	TimeWaits   int // records
+	RingMemory  int // octets
+	Commands    int // slots of the mailbox
+	PortFirst   uint16
+	PortLast    uint16
+	TCP         tcp.Config
+	Addresses   []wire.IPv4Prefix
+	Routes      []ip.Route
+	Host        ip.Config
+	Neighbours  neigh.Config
+	Secret      prf.Key
+	Seed        uint64
+	Memory      *arena.Region // blocks, rings, commands: what applications see
+}
+
+// Events are the calls a shard makes to the layer above, on its own goroutine.
+// They must not block.
+type Events interface {
+	// Dialed answers OpConnect: a connection, or why there is none.
+	Dialed(token uint64, c sock.Accepted, why sock.Errno)
+	// Call runs the function that OpCall named.
+	Call(token uint64, now mono.Time)
+}
+
+// batch bounds every phase of a round: 64 packets.
+const batch = 64
+
+// maxSegments bounds what one connection sends before others have their turn.
+const maxSegments = 16
+
+// A Shard is one core's stack.
+type Shard struct {
+	cfg    Config
+	queue  link.Queue
+	info   link.Info
+	events Events
+	mail   *sock.Mailbox
+
+	// Who owns a packet.
+	flows     *flow.Table // value: slot, or twBit with a record
+	listeners *flow.Listeners
+	listening []listener
+	ports     *flow.Ports
+
+	// Protocols.
+	host   *ip.Host
+	arp    *neigh.Table
+	engine *tcp.Engine
+	wheel  *wheel.Wheel
+
+	// Connections: slot i is tcbs.At(i), blocks[i], waiters[i].
+	tcbs    *slab.Slab[tcp.TCB]
+	blocks  []sock.Block
+	waiters []*sock.Waiter
+	memory  ring.Memory
+	pool    *ring.Pool
+	dials   map[slab.Index]uint64 // active opens in progress: tokens
+
+	tw timeWaits
+
+	// Work of the present round.
+	rx       [batch]link.Frame
+	tx       [batch]link.Frame
+	txHave   int // reserved frames
+	txUsed   int // of them, filled
+	txLocal  int // packets to ourselves
+	parsed   [batch]arrival
+	nParsed  int
+	expired  [batch]uint32
+	touched  []slab.Index
+	lists    [numLists]list
+	loop     *ring.Frames // frames to ourselves
+	peers    []*Handover  // to other shards, by number; nil for ourselves
+	inbox    []*Handover  // from other shards
+	draining bool
+
+	drops    [drop.NumReasons]uint64
+	counters counters
+}
+
+// New composes a shard around a queue.
+func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.Time) (*Shard, error) {
+	s := &Shard{cfg: cfg, queue: q, info: q.Info(), events: events, mail: mail}
+	blocks, err := arena.Make[sock.Block](cfg.Memory, cfg.Connections+1)
+	if err != nil {
+		return nil, fmt.Errorf("shard: blocks of %d connections: %w", cfg.Connections, err)
+	}
+	rings, err := cfg.Memory.Bytes(cfg.RingMemory, 4096)
+	if err != nil {
+		return nil, fmt.Errorf("shard: %d MiB of ring memory: %w", cfg.RingMemory>>20, err)
+	}
+	if s.pool, err = ring.NewPool(rings); err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	s.blocks, s.memory = blocks, s.pool.Memory()
+	s.waiters = make([]*sock.Waiter, cfg.Connections+1)
+	s.tcbs = slab.New(make([]tcp.TCB, cfg.Connections+1))
+	s.dials = make(map[slab.Index]uint64)
+	s.tw = newTimeWaits(cfg.TimeWaits)
+	rnd := prf.NewRand(cfg.Seed)
+	seed := func() [2]uint64 { return [2]uint64{rnd.Uint64(), rnd.Uint64()} }
+	s.flows = flow.NewTable(cfg.Connections+cfg.TimeWaits, seed())
+	s.listeners = flow.NewListeners(maxListeners, seed())
+	s.listening = make([]listener, 1, 8)
+	var ok bool
+	if s.ports, ok = flow.NewPorts(cfg.PortFirst, cfg.PortLast, seed()); !ok {
+		return nil, fmt.Errorf("shard: no ports from %d to %d", cfg.PortFirst, cfg.PortLast)
+	}
+	s.host = ip.New(cfg.Host)
+	s.arp = neigh.New(cfg.Neighbours)
+	for _, a := range cfg.Addresses {
+		if !s.host.AddAddress(a) || !s.arp.AddAddress(a.Addr, now) {
+			return nil, fmt.Errorf("shard: address %v cannot be used, or there are too many", a)
+		}
+	}
+	for _, r := range cfg.Routes {
+		if !s.host.AddRoute(r) {
+			return nil, fmt.Errorf("shard: no way to gateway %v", r.Gateway)
+		}
+	}
+	s.engine = tcp.New(cfg.TCP, tcp.Resources{
+		Blocks: blocks,
+		Pool:   s.pool,
+		Ranges: max(cfg.Connections/8, 64),
+		Secret: cfg.Secret,
+		Seed:   rnd.Uint64(),
+	})
+	s.wheel = wheel.New(cfg.Connections+1, now)
+	if s.loop, err = newFrames(); err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	return s, nil
+}
+
+// Input takes what has arrived, runs timers, and tells applications. It
+// reports whether there was anything to do.
+func (s *Shard) Input(now mono.Time) bool {
+	n := s.receive(now)
+	n += s.timers(now)
+	s.publish(now)
+	return n > 0
+}
+
+// Output takes the commands of applications and sends what connections want
+// to. It reports whether there was anything to do.
+func (s *Shard) Output(now mono.Time) bool {
+	n := s.commands(now)
+	s.publish(now)
+	n += s.transmit(now)
+	s.publish(now)
+	return n > 0
+}
+
+// NextTimer returns when the shard has something to do by itself.
+func (s *Shard) NextTimer() mono.Time {
+	return min(s.wheel.Next(), s.arp.Next(), s.host.Next(), s.tw.next())
+}
+
+// Idle reports that nothing waits: the runner may sleep until NextTimer.
+func (s *Shard) Idle() bool {
+	for i := range s.lists[:numReady] {
+		if s.lists[i].head != 0 {
+			return false
+		}
+	}
+	return len(s.touched) == 0 && s.engine.Replies() == 0 && !s.arp.HasOutput() && !s.host.HasOutput() && s.loop.Len() == 0 && !s.handoverWaits()
+}
+
+// MAC returns the link's address.
+func (s *Shard) mac() wire.MAC { return wire.MAC(s.info.MAC) }
+
+// App returns an application's view of a connection of this shard. Safe from
+// any goroutine: it reads what never changes.
+func (s *Shard) App(h slab.Handle) sock.App {
+	return sock.Bind(&s.blocks[h.Index()], s.memory, s.mail, h)
+}
+
+// Waiter returns the waiter of a connection, making it if need be. The
+// application that owns the connection calls, before it first parks.
+func (s *Shard) Waiter(h slab.Handle) *sock.Waiter {
+	w := s.waiters[h.Index()]
+	if w == nil {
+		w = sock.NewWaiter()
+		s.waiters[h.Index()] = w
+	}
+	return w
+}
+
+// Config returns what the shard was made with.
+func (s *Shard) Config() *Config { return &s.cfg }

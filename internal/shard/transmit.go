@@ -1,0 +1,352 @@
+// Transmit, the last phase: ARP and ICMP, then replies that no connection
+// sends, then the ready lists in this order: control (SYN, FIN's RST), ACK,
+// data. A connection that has more to say goes to the end of its list, so
+// that all share the batch.
+
+package shard
+
+import (
+	"encoding/binary"
+
+	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/link"
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/neigh"
+	"github.com/mtcp-go/mtcp/internal/slab"
+	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/tcp"
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
+
+// The ready lists, as numbers of a TCB's list word; 0 is none.
+const (
+	listControl = iota + 1
+	listAck
+	listData
+	listBlocked // waits for its neighbour
+	numLists    = listBlocked
+
+	numReady = listData
+	listMask = 0x0f
+
+	touchedBit  = 0x80 // stands in touched
+	finishedBit = 0x40 // only the application still holds it
+)
+
+// A list is a queue of slots, linked through the TCBs.
+type list struct{ head, tail slab.Index }
+
+// Frame layout of what we send.
+const (
+	ipAt  = wire.EthernetLen
+	tcpAt = ipAt + wire.IPv4HeaderLen
+
+	checksumAt = 16 // of the field in a TCP header
+)
+
+// file puts a TCB onto the list of the most urgent segment that it wants to
+// send, unless it stands there already.
+func (s *Shard) file(t *tcp.TCB) {
+	want := uint8(0)
+	switch w := t.Wants(); {
+	case w&tcp.WantControl != 0:
+		want = listControl
+	case w&(tcp.WantAck|tcp.WantProbe) != 0:
+		want = listAck
+	case w&tcp.WantData != 0:
+		want = listData
+	}
+	if want == 0 || t.Listed()&listMask != 0 {
+		return // one that is queued says all it has when its turn comes
+	}
+	s.enlist(t, want)
+}
+
+func (s *Shard) enlist(t *tcp.TCB, n uint8) {
+	l := &s.lists[n-1]
+	i := t.Slot()
+	t.SetListed(t.Listed()&^listMask | n)
+	t.SetListNext(0)
+	t.SetListPrev(l.tail)
+	if l.tail != 0 {
+		s.tcbs.At(l.tail).SetListNext(i)
+	} else {
+		l.head = i
+	}
+	l.tail = i
+}
+
+// pop takes the first TCB of a list, nil when it is empty.
+func (s *Shard) pop(n uint8) *tcp.TCB {
+	l := &s.lists[n-1]
+	if l.head == 0 {
+		return nil
+	}
+	t := s.tcbs.At(l.head)
+	s.unlist(t)
+	return t
+}
+
+// unlist removes a TCB from the list that it stands in, if any.
+func (s *Shard) unlist(t *tcp.TCB) {
+	n := t.Listed() & listMask
+	if n == 0 {
+		return
+	}
+	l := &s.lists[n-1]
+	next, prev := t.ListNext(), t.ListPrev()
+	if prev != 0 {
+		s.tcbs.At(prev).SetListNext(next)
+	} else {
+		l.head = next
+	}
+	if next != 0 {
+		s.tcbs.At(next).SetListPrev(prev)
+	} else {
+		l.tail = prev
+	}
+	t.SetListed(t.Listed() &^ listMask)
+}
+
+// transmit fills and sends at most one batch of frames.
+func (s *Shard) transmit(now mono.Time) int {
+	if s.Idle() {
+		return 0
+	}
+	s.txHave = s.queue.Reserve(s.tx[:])
+	s.txUsed = 0
+	s.sendARP(now)
+	s.sendICMP(now)
+	s.sendReplies(now)
+	for n := uint8(listControl); n <= numReady; n++ {
+		s.sendList(n, now)
+	}
+	sent := s.txUsed
+	local := s.txLocal
+	s.txLocal = 0
+	if s.txHave > 0 {
+		for i := sent; i < s.txHave; i++ {
+			s.tx[i].Bytes = s.tx[i].Bytes[:0]
+		}
+		s.queue.Send(now, s.tx[:s.txHave])
+	}
+	if sent > 0 {
+		s.counters.TxBatches++
+		s.counters.TxFrames += uint64(sent)
+	}
+	if s.txHave == 0 && local == 0 {
+		s.counters.TxStalls++
+	}
+	return sent + local
+}
+
+// frame returns the next free frame's memory, nil when the batch is full.
+func (s *Shard) frame() []byte {
+	if s.txUsed == s.txHave {
+		return nil
+	}
+	return s.tx[s.txUsed].Bytes
+}
+
+// commit makes the frame that was filled part of the batch.
+func (s *Shard) commit(n int) {
+	f := &s.tx[s.txUsed]
+	f.Bytes = f.Bytes[:n]
+	s.txUsed++
+}
+
+func (s *Shard) sendARP(now mono.Time) {
+	for b := s.frame(); b != nil; b = s.frame() {
+		n := s.arp.Output(b, now)
+		if n == 0 {
+			return
+		}
+		s.tx[s.txUsed].Flags = 0
+		s.commit(n)
+	}
+}
+
+// sendICMP sends echo replies and errors.
+func (s *Shard) sendICMP(now mono.Time) {
+	for b := s.frame(); b != nil; b = s.frame() {
+		n, dst := s.host.OutputICMP(b[ipAt:])
+		if n == 0 {
+			return
+		}
+		mac, _, ok := s.resolve(dst, now)
+		if !ok {
+			s.drop(drop.NeighbourUnresolved)
+			continue
+		}
+		s.tx[s.txUsed].Flags = 0
+		s.emit(b[:ipAt+n], mac, dst)
+	}
+}
+
+// sendReplies sends the engine's segments that belong to no connection.
+func (s *Shard) sendReplies(now mono.Time) {
+	var r tcp.Reply
+	for b := s.frame(); b != nil && s.engine.PopReply(&r); b = s.frame() {
+		dst := wire.IPv4(r.Key.RemoteIP)
+		mac, _, ok := s.resolve(dst, now)
+		if !ok {
+			s.drop(drop.NeighbourUnresolved)
+			continue
+		}
+		n := s.engine.PutReply(b[tcpAt:], &r)
+		s.finish(b[:tcpAt+n], wire.IPv4(r.Key.LocalIP), dst, mac, 0)
+	}
+}
+
+// sendList lets the connections of a list send, in turn, as long as there are
+// frames. One that has had its share and wants more goes to the end.
+func (s *Shard) sendList(n uint8, now mono.Time) {
+	for s.frame() != nil {
+		t := s.pop(n)
+		if t == nil {
+			return
+		}
+		sent := s.send(t, now)
+		s.touch(t)
+		if sent > 0 {
+			s.file(t)
+		}
+	}
+}
+
+// send writes segments of one connection until it has no more, has had its
+// share, or there is no room for them. It returns how many.
+func (s *Shard) send(t *tcp.TCB, now mono.Time) int {
+	k := t.Key()
+	dst := wire.IPv4(k.RemoteIP)
+	mac, ok := s.nextHop(t, dst, now)
+	if !ok {
+		return 0
+	}
+	for sent := range maxSegments {
+		b := s.frame()
+		if b == nil || mac == s.mac() && s.loop.Len() == frameSlots {
+			return sent
+		}
+		n := s.engine.Output(t, b[tcpAt:], now)
+		if n == 0 {
+			return sent
+		}
+		s.finish(b[:tcpAt+n], wire.IPv4(k.LocalIP), dst, mac, t.TOS())
+	}
+	return maxSegments
+}
+
+// finish completes a TCP packet: checksum, IPv4 and Ethernet headers.
+func (s *Shard) finish(b []byte, src, dst wire.IPv4, mac wire.MAC, tos uint8) {
+	segment := b[tcpAt:]
+	f := &s.tx[s.txUsed]
+	f.Flags = 0
+	if s.info.TxChecksum && mac != s.mac() {
+		// The device adds the sum over the segment to what the field holds.
+		sum := wire.Fold(wire.PseudoSum(src, dst, wire.ProtoTCP, len(segment)))
+		binary.BigEndian.PutUint16(segment[checksumAt:], sum)
+		f.Flags, f.ChecksumStart, f.ChecksumOffset = link.WantChecksum, tcpAt, checksumAt
+	} else {
+		wire.PutTCPChecksum(src, dst, segment)
+	}
+	s.host.PutHeader(b[ipAt:], wire.ProtoTCP, tos, src, dst, len(b)-ipAt)
+	s.emit(b, mac, dst)
+}
+
+// emit puts the Ethernet header in front and adds the frame to the batch, or
+// to our own input when it is for us.
+func (s *Shard) emit(b []byte, mac wire.MAC, dst wire.IPv4) {
+	wire.PutEthernet(b, wire.Ethernet{Dst: mac, Src: s.mac(), Type: wire.EtherTypeIPv4})
+	if mac == s.mac() {
+		s.sendLocal(b)
+		return
+	}
+	s.commit(len(b))
+}
+
+// sendLocal queues a frame for ourselves: to a connection of this shard.
+func (s *Shard) sendLocal(b []byte) {
+	place := s.loop.Reserve()
+	if place == nil || len(b) > len(place) {
+		s.drop(drop.FrameNoTx)
+		return
+	}
+	copy(place, b)
+	s.loop.Commit(len(b), 0)
+	s.txLocal++
+}
+
+// nextHop finds the MAC for a connection, from its cache if it can. Without one
+// the connection waits, off the ready lists, for its neighbour.
+func (s *Shard) nextHop(t *tcp.TCB, dst wire.IPv4, now mono.Time) (wire.MAC, bool) {
+	if id := t.Neighbour(); id != 0 {
+		if mac, ok := s.arp.MAC(neighID(id)); ok {
+			return mac, true
+		}
+	}
+	mac, id, ok := s.resolve(dst, now)
+	if !ok {
+		s.enlist(t, listBlocked)
+		return mac, false
+	}
+	t.SetNeighbour(uint32(id))
+	return mac, true
+}
+
+// resolve routes a packet and asks ARP for the next hop.
+func (s *Shard) resolve(dst wire.IPv4, now mono.Time) (wire.MAC, neigh.ID, bool) {
+	if s.host.IsLocal(dst) {
+		return s.mac(), 0, true
+	}
+	_, hop, _, ok := s.host.Route(dst)
+	if !ok {
+		s.drop(drop.IPNoRoute)
+		return wire.MAC{}, 0, false
+	}
+	id, _ := s.arp.Lookup(hop, now)
+	mac, ok := s.arp.MAC(id)
+	return mac, id, ok
+}
+
+func neighID(v uint32) neigh.ID { return neigh.ID(v) }
+
+// neighbourEvents takes ARP's news: who waited for a neighbour tries again, or
+// learns that it is not there.
+func (s *Shard) neighbourEvents(now mono.Time) {
+	var events [16]neigh.Event
+	for {
+		n := s.arp.Events(events[:])
+		for _, ev := range events[:n] {
+			switch ev.Kind {
+			case neigh.Resolved, neigh.Changed, neigh.Usable:
+				s.unblock(0, now)
+			case neigh.Unreachable:
+				s.unblock(ev.IP, now)
+			case neigh.Conflict:
+				s.counters.AddressConflicts++
+			}
+		}
+		if n < len(events) {
+			return
+		}
+	}
+}
+
+// unblock lets waiting connections try once more. Those behind the neighbour
+// gone are told first that it cannot be reached.
+func (s *Shard) unblock(gone wire.IPv4, now mono.Time) {
+	last := s.lists[listBlocked-1].tail
+	for t := s.pop(listBlocked); t != nil; t = s.pop(listBlocked) {
+		end := t.Slot() == last
+		if gone != 0 {
+			if _, hop, _, ok := s.host.Route(wire.IPv4(t.Key().RemoteIP)); ok && hop == gone {
+				s.engine.Unreachable(t, sock.HostUnreachable, now)
+			}
+		}
+		s.touch(t)
+		if end {
+			return
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package stack
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/mtcp-go/mtcp/internal/ip"
+	"github.com/mtcp-go/mtcp/internal/link"
+	"github.com/mtcp-go/mtcp/internal/neigh"
+	"github.com/mtcp-go/mtcp/internal/prf"
+	"github.com/mtcp-go/mtcp/internal/ring"
+	"github.com/mtcp-go/mtcp/internal/tcp"
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
+
+// Config is what a stack is made with. Zero limits take their defaults.
+type Config struct {
+	Queues      []link.Queue   // one shard each
+	Addresses   []netip.Prefix // IPv4, with their prefix lengths
+	Gateway     netip.Addr     // of the default route; not valid: none
+	Connections int            // per shard
+	TimeWaits   int            // records per shard
+	RingMemory  int            // octets per shard
+	PortFirst   uint16         // ephemeral ports
+	PortLast    uint16
+	TCP         tcp.Config
+	Probe       bool   // probe addresses for conflicts before use (RFC 5227)
+	Seed        uint64 // 0: from the system; else everything that is random follows from it
+}
+
+// Defaults of Config.
+const (
+	DefaultConnections = 1 << 17
+	DefaultTimeWaits   = 1 << 18
+	DefaultRingMemory  = 512 << 20
+	DefaultPortFirst   = 32768
+	DefaultPortLast    = 60999
+
+	commandSlots = 1 << 14
+)
+
+func (c *Config) setDefaults() {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&c.Connections, DefaultConnections)
+	def(&c.TimeWaits, DefaultTimeWaits)
+	def(&c.RingMemory, DefaultRingMemory)
+	if c.PortFirst == 0 && c.PortLast == 0 {
+		c.PortFirst, c.PortLast = DefaultPortFirst, DefaultPortLast
+	}
+}
+
+// check refuses what cannot work, in words.
+func (c *Config) check() error {
+	if len(c.Queues) == 0 {
+		return errors.New("no link: a stack needs at least one queue")
+	}
+	if len(c.Addresses) == 0 {
+		return errors.New("no address: give the stack one, such as 10.0.0.2/24")
+	}
+	for _, a := range c.Addresses {
+		if !a.IsValid() || !a.Addr().Is4() {
+			return fmt.Errorf("address %v: only IPv4 with a prefix length, such as 10.0.0.2/24, is supported", a)
+		}
+	}
+	if c.RingMemory < ring.MaxSize {
+		return fmt.Errorf("ring memory of %d octets: at least %d are needed", c.RingMemory, ring.MaxSize)
+	}
+	if c.PortFirst == 0 || c.PortFirst > c.PortLast {
+		return fmt.Errorf("ephemeral ports %d to %d: not a range", c.PortFirst, c.PortLast)
+	}
+	if g := c.Gateway; g.IsValid() && !c.onLink(g) {
+		return fmt.Errorf("gateway %v is not on the network of any address", g)
+	}
+	return nil
+}
+
+func (c *Config) onLink(a netip.Addr) bool {
+	for _, p := range c.Addresses {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// random returns the stack's secret and seed.
+func (c *Config) random() (prf.Key, uint64) {
+	if c.Seed != 0 {
+		r := prf.NewRand(c.Seed)
+		return prf.Key{K0: r.Uint64(), K1: r.Uint64()}, r.Uint64()
+	}
+	var b [24]byte
+	rand.Read(b[:]) // never fails
+	return prf.Key{
+		K0: binary.LittleEndian.Uint64(b[0:]),
+		K1: binary.LittleEndian.Uint64(b[8:]),
+	}, binary.LittleEndian.Uint64(b[16:])
+}
+
+// prefixes converts the addresses to the form that the wire has.
+func (c *Config) prefixes() []wire.IPv4Prefix {
+	var out []wire.IPv4Prefix
+	for _, a := range c.Addresses {
+		if p, ok := wire.PrefixFromNetip(a); ok {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (c *Config) hostConfig(mtu int, seed uint64) ip.Config {
+	return ip.Config{MTU: mtu, Seed: seed}
+}
+
+// routes are those that no address brings: the default route.
+func (c *Config) routes() []ip.Route {
+	g, ok := wire.FromNetip(c.Gateway)
+	if !ok {
+		return nil
+	}
+	return []ip.Route{{Gateway: g}}
+}
+
+func (c *Config) neighConfig(mac wire.MAC, seed uint64) neigh.Config {
+	n := neigh.Config{MAC: mac, Seed: seed}
+	for _, p := range c.prefixes() {
+		n.OnLink = append(n.OnLink, p.Network())
+	}
+	if c.Probe {
+		n.ProbeCount = 3
+	}
+	return n
+}

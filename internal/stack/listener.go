@@ -1,0 +1,176 @@
+package stack
+
+import (
+	"math/bits"
+	"net/netip"
+	"sync"
+
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/ring"
+	"github.com/mtcp-go/mtcp/internal/shard"
+	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
+
+// A Listener is one listening port on every shard of a stack.
+type Listener struct {
+	stack *Stack
+	ip    wire.IPv4 // 0: all addresses
+	port  uint16
+	ready chan struct{} // a token when something may be in a queue
+	gone  chan struct{} // closed by Close
+
+	mu     sync.Mutex // serialises consumers of the queues
+	queues []*sock.AcceptQueue
+	next   int // queue to look at first: fair between shards
+	closed bool
+}
+
+// Listen opens a port; port 0 chooses one. backlog bounds, per shard, the
+// connections that wait for Accept.
+func (s *Stack) Listen(at netip.AddrPort, backlog int) (*Listener, error) {
+	l := &Listener{stack: s, port: at.Port(), ready: make(chan struct{}, 1), gone: make(chan struct{})}
+	if a := at.Addr(); a.IsValid() && !a.IsUnspecified() {
+		ip, ok := wire.FromNetip(a.Unmap())
+		if !ok {
+			return nil, Error{sock.NotLocal}
+		}
+		l.ip = ip
+	}
+	for range s.shards {
+		q, err := l.newQueue(backlog)
+		if err != nil {
+			return nil, err
+		}
+		l.queues = append(l.queues, q)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, Error{sock.Aborted}
+	}
+	if why := s.bind(l, backlog); why != sock.OK {
+		return nil, Error{why}
+	}
+	s.listeners[l] = struct{}{}
+	return l, nil
+}
+
+func (l *Listener) newQueue(backlog int) (*sock.AcceptQueue, error) {
+	r, err := ring.NewSPSC(nil, make([]sock.Accepted, 1<<bits.Len(uint(backlog))))
+	if err != nil {
+		return nil, err
+	}
+	return sock.NewAcceptQueue(r, l.wake), nil
+}
+
+// wake runs on a shard: it must not block.
+func (l *Listener) wake() {
+	select {
+	case l.ready <- struct{}{}:
+	default:
+	}
+}
+
+// bind opens the port on every shard, or on none.
+func (s *Stack) bind(l *Listener, backlog int) sock.Errno {
+	if l.port != 0 {
+		return s.bindAll(l, backlog)
+	}
+	for p := int(s.cfg.PortFirst); p <= int(s.cfg.PortLast); p++ {
+		l.port = uint16(p)
+		if why := s.bindAll(l, backlog); why != sock.AddressInUse {
+			return why
+		}
+	}
+	return sock.AddressInUse
+}
+
+func (s *Stack) bindAll(l *Listener, backlog int) sock.Errno {
+	for i := range s.shards {
+		why := sock.Aborted
+		s.call(i, func(sh *shard.Shard, _ mono.Time) {
+			why = sh.Listen(l.ip, l.port, backlog, l.queues[i])
+		})
+		if why == sock.OK {
+			continue
+		}
+		for j := range i {
+			s.call(j, func(sh *shard.Shard, _ mono.Time) { sh.Unlisten(l.ip, l.port) })
+		}
+		return why
+	}
+	return sock.OK
+}
+
+// AddrPort returns where the listener listens.
+func (l *Listener) AddrPort() netip.AddrPort { return netip.AddrPortFrom(l.ip.Netip(), l.port) }
+
+// TryAccept takes the oldest connection of the next shard that has one.
+func (l *Listener) TryAccept(a *sock.Accepted) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	for range l.queues {
+		q := l.queues[l.next]
+		l.next = (l.next + 1) % len(l.queues)
+		if q.Pop(a) {
+			if l.waiting() {
+				l.wake() // for the next consumer
+			}
+			return true
+		}
+	}
+	return false
+}
+
+func (l *Listener) waiting() bool {
+	for _, q := range l.queues {
+		if q.Len() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Ready yields a token when TryAccept may succeed.
+func (l *Listener) Ready() <-chan struct{} { return l.ready }
+
+// Gone is closed when the listener is.
+func (l *Listener) Gone() <-chan struct{} { return l.gone }
+
+// Close stops listening; connections that nobody accepted are reset. It
+// reports false if it was closed before.
+func (l *Listener) Close() bool {
+	s := l.stack
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return false
+	}
+	l.closed = true
+	l.mu.Unlock()
+	for i := range s.shards {
+		s.call(i, func(sh *shard.Shard, _ mono.Time) { sh.Unlisten(l.ip, l.port) })
+	}
+	close(l.gone)
+	s.mu.Lock()
+	delete(s.listeners, l)
+	s.mu.Unlock()
+	l.abortWaiting()
+	return true
+}
+
+// abortWaiting resets what was never accepted. The shards push no more.
+func (l *Listener) abortWaiting() {
+	var a sock.Accepted
+	for _, q := range l.queues {
+		for q.Pop(&a) {
+			app, _ := l.stack.App(&a)
+			app.Close(true)
+			l.stack.Done()
+		}
+	}
+}

@@ -1,0 +1,250 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mtcp-go/mtcp/internal/arena"
+	"github.com/mtcp-go/mtcp/internal/link"
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/ring"
+	"github.com/mtcp-go/mtcp/internal/runner"
+	"github.com/mtcp-go/mtcp/internal/shard"
+	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
+
+// A Stack is a running set of shards.
+type Stack struct {
+	cfg     Config
+	clock   *runner.Clock
+	shards  []*shard.Shard
+	mails   []*sock.Mailbox
+	runners []*runner.Runner
+	memory  *arena.Region
+
+	calls calls
+	dials dials
+
+	mu        sync.Mutex
+	listeners map[*Listener]struct{}
+	closed    bool
+	nextShard atomic.Uint32 // round robin of active opens
+
+	users atomic.Int64 // connections that applications hold, and the stack itself
+}
+
+// New makes a stack over open queues and starts it. The queues are closed with
+// the stack, also when New fails.
+func New(cfg Config, clock *runner.Clock) (*Stack, error) {
+	cfg.setDefaults()
+	s := &Stack{cfg: cfg, clock: clock, listeners: make(map[*Listener]struct{})}
+	s.users.Store(1)
+	if err := s.build(); err != nil {
+		s.release()
+		return nil, err
+	}
+	for i, sh := range s.shards {
+		s.runners = append(s.runners, runner.Start(sh, cfg.Queues[i], s.mails[i], clock))
+	}
+	return s, nil
+}
+
+func (s *Stack) build() error {
+	if err := s.cfg.check(); err != nil {
+		return err
+	}
+	secret, seed := s.cfg.random()
+	var err error
+	if s.memory, err = arena.New("mtcp", s.memorySize(), arena.Options{}); err != nil {
+		return fmt.Errorf("memory of the stack: %w", err)
+	}
+	for i, q := range s.cfg.Queues {
+		mail, err := s.newMailbox(q)
+		if err != nil {
+			return err
+		}
+		info := q.Info()
+		sh, err := shard.New(shard.Config{
+			ID: i, Shards: len(s.cfg.Queues),
+			Connections: s.cfg.Connections,
+			TimeWaits:   s.cfg.TimeWaits,
+			RingMemory:  s.cfg.RingMemory,
+			PortFirst:   s.cfg.PortFirst,
+			PortLast:    s.cfg.PortLast,
+			TCP:         s.cfg.TCP,
+			Host:        s.cfg.hostConfig(info.MTU, seed+uint64(i)),
+			Addresses:   s.cfg.prefixes(),
+			Routes:      s.cfg.routes(),
+			Neighbours:  s.cfg.neighConfig(wire.MAC(info.MAC), seed+uint64(i)),
+			Secret:      secret,
+			Seed:        seed + uint64(i),
+			Memory:      s.memory,
+		}, q, mail, (*events)(s), s.clock.Now())
+		if err != nil {
+			return err
+		}
+		s.shards, s.mails = append(s.shards, sh), append(s.mails, mail)
+	}
+	return shard.Connect(s.shards)
+}
+
+// memorySize is what all shards take of the region.
+func (s *Stack) memorySize() int {
+	const block, command, slack = 128, 128, 1 << 20
+	each := s.cfg.RingMemory + (s.cfg.Connections+1)*block + commandSlots*command + slack
+	return each * len(s.cfg.Queues)
+}
+
+func (s *Stack) newMailbox(q link.Queue) (*sock.Mailbox, error) {
+	slots, err := arena.Make[ring.Slot[sock.Command]](s.memory, commandSlots)
+	if err != nil {
+		return nil, fmt.Errorf("commands of a shard: %w", err)
+	}
+	index, err := arena.Make[ring.Indices](s.memory, 1)
+	if err != nil {
+		return nil, fmt.Errorf("commands of a shard: %w", err)
+	}
+	r, err := ring.NewMPSC(&index[0], slots)
+	if err != nil {
+		return nil, fmt.Errorf("commands of a shard: %w", err)
+	}
+	return sock.NewMailbox(r, q.Wake), nil
+}
+
+// Shards returns how many shards there are.
+func (s *Stack) Shards() int { return len(s.shards) }
+
+// Addresses returns the stack's addresses.
+func (s *Stack) Addresses() []wire.IPv4Prefix { return s.cfg.prefixes() }
+
+// Links describes the queues.
+func (s *Stack) Links() []link.Info {
+	var out []link.Info
+	for _, q := range s.cfg.Queues {
+		out = append(out, q.Info())
+	}
+	return out
+}
+
+// Memory describes the memory shared with applications.
+func (s *Stack) Memory() arena.Info { return s.memory.Info() }
+
+// Stats takes a snapshot of every shard; empty once the stack is closed.
+func (s *Stack) Stats() []shard.Stats {
+	out := make([]shard.Stats, len(s.shards))
+	for i := range s.shards {
+		s.call(i, func(sh *shard.Shard, _ mono.Time) { sh.Snapshot(&out[i]) })
+	}
+	return out
+}
+
+// App returns the view of an accepted or dialled connection, and holds the
+// stack's memory for it until Done.
+func (s *Stack) App(a *sock.Accepted) (sock.App, *shard.Shard) {
+	sh := s.shards[a.Shard]
+	s.users.Add(1)
+	return sh.App(a.Handle), sh
+}
+
+// Done ends the use of a connection's memory.
+func (s *Stack) Done() { s.drop() }
+
+// drop gives one use of the memory back; the last one unmaps it.
+func (s *Stack) drop() {
+	if s.users.Add(-1) == 0 && s.memory != nil {
+		s.memory.Close()
+	}
+}
+
+// Shutdown stops listening, lets connections finish, and closes the stack when
+// none is left or ctx is done; then it returns ctx's error.
+func (s *Stack) Shutdown(ctx context.Context) error {
+	for _, l := range s.allListeners() {
+		l.Close()
+	}
+	for i := range s.shards {
+		s.call(i, func(sh *shard.Shard, _ mono.Time) { sh.Drain() })
+	}
+	for s.connections() > 0 {
+		select {
+		case <-ctx.Done():
+			s.Close()
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return s.Close()
+}
+
+func (s *Stack) connections() int {
+	n := 0
+	for _, st := range s.Stats() {
+		n += st.Connections
+	}
+	return n
+}
+
+// Close resets every connection and stops the stack. Connections that
+// applications still hold fail; their memory stays until they let go.
+func (s *Stack) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	for _, l := range s.allListeners() {
+		l.Close()
+	}
+	for i := range s.shards {
+		s.call(i, func(sh *shard.Shard, now mono.Time) { sh.AbortAll(now) })
+	}
+	for i := range s.shards {
+		s.flush(i)
+	}
+	for i, r := range s.runners {
+		r.Stop()
+		s.mails[i].Close()
+	}
+	s.calls.failAll()
+	s.dials.failAll()
+	return s.release()
+}
+
+// flush gives a shard a few rounds to get its resets out.
+func (s *Stack) flush(i int) {
+	for range 1000 {
+		idle := false
+		s.call(i, func(sh *shard.Shard, _ mono.Time) { idle = sh.Idle() })
+		if idle {
+			return
+		}
+	}
+}
+
+// release closes the queues and gives the stack's own use of memory back.
+func (s *Stack) release() error {
+	var first error
+	for _, q := range s.cfg.Queues {
+		if err := q.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	s.drop()
+	return first
+}
+
+func (s *Stack) allListeners() []*Listener {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []*Listener
+	for l := range s.listeners {
+		all = append(all, l)
+	}
+	return all
+}
