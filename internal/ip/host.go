@@ -176,7 +176,7 @@ func (h *Host) isBroadcast(a wire.IPv4) bool {
 
 // isUnicast reports whether a can belong to one station on a network.
 func isUnicast(a wire.IPv4) bool {
-	return !a.IsThisNetwork() && !a.IsLoopback() && !a.IsMulticast() && !a.IsBroadcast()
+	return !a.IsThisNetwork() && !a.IsLoopback() && !a.IsMulticast() && !a.IsReserved()
 }
 
 // Stats returns the counters.

@@ -17,6 +17,11 @@ func TestAddAddress_RefusesWhatNoStationHas(t *testing.T) {
 	if h.AddAddress(wire.IPv4Prefix{Addr: addr("10.0.0.1"), Bits: 33}) {
 		t.Error("a prefix of 33 bits accepted")
 	}
+	lone := New(Config{})
+	lone.AddAddress(prefix("10.0.1.0/32"))
+	if !lone.isBroadcast(wire.IPv4Broadcast) || lone.isBroadcast(0) || lone.isBroadcast(addr("10.0.1.0")) {
+		t.Error("a network of one has no broadcast address")
+	}
 	for _, s := range []string{"10.0.0.0/31", "10.0.0.1/31", "10.0.1.0/32", "10.0.2.9/24"} {
 		if !h.AddAddress(prefix(s)) {
 			t.Errorf("%s refused", s)
@@ -55,6 +60,7 @@ func TestRemoveAddress_TakesItsNetworkAlong(t *testing.T) {
 	if !h.IsLocal(ourIP) {
 		t.Error("the others stay")
 	}
+	h.AddAddress(prefix("10.0.0.1/24"))
 	h.RemoveAddress(ourIP)
 	if _, _, _, ok := h.Route(farIP); ok {
 		t.Error("a gateway whose network was removed cannot be reached")

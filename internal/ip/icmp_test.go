@@ -51,6 +51,9 @@ func TestEcho_IsAnsweredInFull(t *testing.T) {
 			t.Errorf("%d octets: answered by %+v with %d", n, m, len(body))
 		}
 	}
+	if h.Stats().EchoReplies != 4 {
+		t.Errorf("stats %+v", h.Stats())
+	}
 }
 
 func TestEcho_LongerThanTheLinkIsCutOff(t *testing.T) {
@@ -242,6 +245,12 @@ func TestUnreachable_IsLimitedInRate(t *testing.T) {
 	}
 	if sent != 5 {
 		t.Errorf("%d of 100 at once, want the burst of 5", sent)
+	}
+	h = newHost(t, Config{ICMPBurst: 1000})
+	for sent = 0; h.Unreachable(&d, 2, start) == drop.None; sent++ {
+	}
+	if sent != maxICMPQueue || h.Stats().ICMPErrors != maxICMPQueue {
+		t.Errorf("%d queued, stats %+v", sent, h.Stats())
 	}
 }
 

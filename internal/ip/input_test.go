@@ -34,6 +34,7 @@ func TestInput_EachClassOfBadPacketHasItsReason(t *testing.T) {
 		{"from loopback", from("127.0.0.1"), drop.IPSource},
 		{"from a group", from("224.0.0.1"), drop.IPSource},
 		{"from everybody", from("255.255.255.255"), drop.IPSource},
+		{"from the reserved addresses", from("240.0.0.1"), drop.IPSource},
 		{"from everybody on our subnet", from("192.0.2.255"), drop.IPSource},
 		{"from ourselves", from("192.0.2.1"), drop.IPSource},
 		{"from another subnet's last address", from("198.51.100.255"), drop.None},

@@ -271,6 +271,46 @@ func TestReassembly_MemoryIsBounded(t *testing.T) {
 	}
 }
 
+func TestReassembly_MemoryComesFromOthersNotFromOneself(t *testing.T) {
+	h := newHost(t, Config{ReassemblyBytes: blocksPerPacket * fragmentBlock})
+	big := pattern(maxReassembled)
+	var d Datagram
+	h.Input(fragment(9, big, piece{0, 8}, nil), start, &d)
+	h.Input(fragment(9, big, piece{0, 16}, nil), start, &d) // dead from the beginning
+	input(t, h, fragment(1, big, piece{0, fragmentBlock}, nil), start.Add(1))
+	for k := 1; k < blocksPerPacket; k++ {
+		input(t, h, fragment(2, big, piece{k * fragmentBlock, min((k+1)*fragmentBlock, len(big))}, nil), start.Add(2))
+	}
+	if h.fragments.nFree != 0 {
+		t.Fatalf("the test wants all blocks taken, %d are free", h.fragments.nFree)
+	}
+	if d := input(t, h, fragment(1, big, piece{fragmentBlock, 2 * fragmentBlock}, nil), start.Add(3)); !d.Held {
+		t.Fatalf("%+v", d)
+	}
+	if got := h.Stats().FragmentEvictions; got != 1 || h.fragments.find(partialKey{peerIP, ourIP, 1, wire.ProtoTCP}) == nil {
+		t.Errorf("%d evictions, want the newer one evicted by the older", got)
+	}
+	if why := h.Input(fragment(9, big, piece{8, 16}, nil), start, &d); why != drop.IPFragOverlap {
+		t.Errorf("%v: the dead one has no memory to give and must be remembered", why)
+	}
+	h.checkMemory(t)
+}
+
+func TestReassembly_DeadOnesMakeRoomToo(t *testing.T) {
+	h := newHost(t, Config{Datagrams: 2})
+	data := pattern(24)
+	var d Datagram
+	for id := range uint16(10) {
+		input(t, h, fragment(id, data, piece{0, 8}, nil), start)
+		if why := h.Input(fragment(id, data, piece{0, 16}, nil), start, &d); why != drop.IPFragOverlap {
+			t.Fatal(why)
+		}
+	}
+	if got := h.Stats().FragmentEvictions; got != 8 {
+		t.Errorf("%d evictions, want 8", got)
+	}
+}
+
 func TestReassembly_TimesOutAndTellsTheSender(t *testing.T) {
 	h := newHost(t, Config{})
 	data := pattern(64)
@@ -318,6 +358,9 @@ func TestReassembly_CongestionMarksFollowRFC3168(t *testing.T) {
 			why = h.Input(fragment(1, data, piece{8 * k, 8*k + 8}, func(h *wire.IPv4Header) {
 				h.TOS, h.TTL = uint8(k)<<4|tt.marks[k], uint8(50+k)
 			}), start, &d)
+		}
+		if h.fragments.nFree != len(h.fragments.free) {
+			t.Errorf("%v: memory is kept", tt.marks)
 		}
 		if why != tt.why || why == drop.None && (d.TOS != tt.want || d.TTL != 50) {
 			t.Errorf("%v: %v, TOS %#x TTL %d, want %v, %#x and those of the first fragment", tt.marks, why, d.TOS, d.TTL, tt.why, tt.want)

@@ -43,6 +43,11 @@ func TestRoute_LongestPrefixThenMetric(t *testing.T) {
 			t.Errorf("%s: from %v via %v, %d, %v; want %s via %s, %d", tt.dst, src, via, mtu, ok, tt.src, tt.via, tt.mtu)
 		}
 	}
+	h.AddAddress(prefix("192.0.2.9/24"))
+	h.AddRoute(Route{Prefix: prefix("203.0.113.128/25"), Gateway: gw(1 + 100), Source: addr("192.0.2.9"), MTU: minMTU})
+	if src, _, mtu, _ := h.Route(addr("203.0.113.200")); src != addr("192.0.2.9") || mtu != minMTU {
+		t.Errorf("from %v, want the source that the route names; MTU %d", src, mtu)
+	}
 	if !h.RemoveRoute(prefix("198.51.0.0/16"), gw(12)) || h.RemoveRoute(prefix("198.51.0.0/16"), gw(12)) {
 		t.Error("a route goes once")
 	}
@@ -58,8 +63,15 @@ func TestRoute_OnlyToOneStation(t *testing.T) {
 			t.Errorf("%s has a route", s)
 		}
 	}
-	if _, _, _, ok := New(Config{}).Route(farIP); ok {
+	empty := New(Config{})
+	if _, _, _, ok := empty.Route(farIP); ok {
 		t.Error("a host without addresses has a route")
+	}
+	if empty.AddRoute(Route{Prefix: prefix("198.51.100.0/24")}); empty.RemoveAddress(ourIP) {
+		t.Error("an address that never was is removed")
+	}
+	if _, _, _, ok := empty.Route(farIP); ok {
+		t.Error("a host without addresses has a source")
 	}
 }
 
