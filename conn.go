@@ -1,0 +1,261 @@
+package mtcp
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/stack"
+)
+
+// Conn is a TCP connection of a Stack. It implements net.Conn and the further
+// methods of *net.TCPConn, but for those that need a file descriptor. Any
+// goroutine may use it; reads are serialised among each other, and so are
+// writes.
+type Conn struct {
+	app    sock.App
+	waiter *sock.Waiter
+	stack  *stack.Stack
+
+	local, remote netip.AddrPort
+
+	reading, writing sync.Mutex // one reader, one writer at a time
+	read, write      deadline
+
+	// users counts the calls in progress; the high bit says that Close was
+	// called. The last to leave after that gives the connection back.
+	users   atomic.Int64
+	readEnd atomic.Bool // CloseRead
+	abort   atomic.Bool // SetLinger(0)
+	linger  atomic.Int64
+}
+
+const connClosed = 1 << 62
+
+// newConn takes over a connection that a shard has handed out.
+func newConn(core *stack.Stack, a *sock.Accepted) *Conn {
+	app, shard := core.App(a)
+	return &Conn{
+		app:    app,
+		waiter: shard.Waiter(a.Handle),
+		stack:  core,
+		local:  addrPort(a.Local, a.LocalPort),
+		remote: addrPort(a.Remote, a.RemotePort),
+	}
+}
+
+func addrPort(ip [16]byte, port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16(ip).Unmap(), port)
+}
+
+// enter begins a call; false means that the connection is closed.
+func (c *Conn) enter() bool {
+	if c.users.Add(1)&connClosed != 0 {
+		c.leave()
+		return false
+	}
+	return true
+}
+
+// leave ends a call. The last one after Close gives the connection back.
+func (c *Conn) leave() {
+	if c.users.Add(-1) == connClosed && c.users.CompareAndSwap(connClosed, connClosed|connClosed>>1) {
+		c.app.Close(c.abort.Load())
+		c.stack.Done()
+	}
+}
+
+func (c *Conn) isClosed() bool { return c.users.Load()&connClosed != 0 }
+
+// Read reads up to len(p) octets, waiting for the first. It returns io.EOF
+// after the peer's FIN.
+func (c *Conn) Read(p []byte) (int, error) {
+	if !c.enter() {
+		return 0, c.opError("read", net.ErrClosed)
+	}
+	defer c.leave()
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for {
+		if err := c.mayRead(); err != nil {
+			return 0, c.opError("read", err)
+		}
+		n, s := c.app.Read(p)
+		if s == sock.Done {
+			return n, nil
+		}
+		if err := c.waitRead(s); err != nil {
+			return 0, c.opError("read", err)
+		}
+	}
+}
+
+// mayRead checks what ends a read whatever has arrived.
+func (c *Conn) mayRead() error {
+	switch {
+	case c.isClosed():
+		return net.ErrClosed
+	case c.read.passed():
+		return os.ErrDeadlineExceeded
+	case c.readEnd.Load():
+		return io.EOF
+	}
+	return nil
+}
+
+// waitRead sleeps until it is worth looking again, or says why there is
+// nothing more to come.
+func (c *Conn) waitRead(s sock.Status) error {
+	switch s {
+	case sock.Ended:
+		return io.EOF
+	case sock.Failed:
+		return errorOf(c.app.Block.Errno())
+	}
+	if !c.app.ParkRead() {
+		return nil
+	}
+	if c.mayRead() == nil {
+		<-c.waiter.Read
+	}
+	c.app.UnparkRead()
+	return nil
+}
+
+// Write writes all of p, waiting for room as often as it must.
+func (c *Conn) Write(p []byte) (int, error) {
+	if !c.enter() {
+		return 0, c.opError("write", net.ErrClosed)
+	}
+	defer c.leave()
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	n, err := c.writeAll(p)
+	if err != nil {
+		return n, c.opError("write", err)
+	}
+	return n, nil
+}
+
+func (c *Conn) writeAll(p []byte) (int, error) {
+	if err := c.mayWrite(); err != nil {
+		return 0, err
+	}
+	done := 0
+	for done < len(p) {
+		n, s := c.app.Write(p[done:])
+		done += n
+		if done == len(p) {
+			break
+		}
+		if err := c.waitWrite(s, len(p)-done); err != nil {
+			return done, err
+		}
+		if err := c.mayWrite(); err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+func (c *Conn) mayWrite() error {
+	switch {
+	case c.isClosed():
+		return net.ErrClosed
+	case c.write.passed():
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// waitWrite sleeps until want octets, or some, may be written.
+func (c *Conn) waitWrite(s sock.Status, want int) error {
+	switch s {
+	case sock.Ended:
+		return errPipe
+	case sock.Failed:
+		return c.writeError()
+	}
+	if !c.app.ParkWrite(want) {
+		return nil
+	}
+	if c.mayWrite() == nil {
+		<-c.waiter.Write
+	}
+	c.app.UnparkWrite()
+	return nil
+}
+
+// Close closes the connection. What was written is still sent, in the
+// background; calls in progress return net.ErrClosed.
+func (c *Conn) Close() error {
+	for {
+		u := c.users.Load()
+		if u&connClosed != 0 {
+			return c.opError("close", net.ErrClosed)
+		}
+		// The closing call is itself a user until it leaves.
+		if c.users.CompareAndSwap(u, (u+1)|connClosed) {
+			break
+		}
+	}
+	c.read.stop()
+	c.write.stop()
+	c.wakeReader()
+	c.wakeWriter()
+	c.leave()
+	return nil
+}
+
+func (c *Conn) wakeReader() { c.waiter.Wake(sock.ReadParked) }
+func (c *Conn) wakeWriter() { c.waiter.Wake(sock.WriteParked) }
+
+// SetDeadline sets both deadlines.
+func (c *Conn) SetDeadline(t time.Time) error {
+	if err := c.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return c.SetWriteDeadline(t)
+}
+
+// SetReadDeadline makes reads fail from t on; the zero time never.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	if !c.enter() {
+		return c.opError("set", net.ErrClosed)
+	}
+	defer c.leave()
+	c.read.set(t, c.wakeReader)
+	return nil
+}
+
+// SetWriteDeadline makes writes fail from t on; the zero time never.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	if !c.enter() {
+		return c.opError("set", net.ErrClosed)
+	}
+	defer c.leave()
+	c.write.set(t, c.wakeWriter)
+	return nil
+}
+
+// LocalAddr returns the local address, a *net.TCPAddr.
+func (c *Conn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.local) }
+
+// RemoteAddr returns the peer's address, a *net.TCPAddr.
+func (c *Conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.remote) }
+
+// opError wraps an error as package net does; io.EOF stays bare.
+func (c *Conn) opError(op string, err error) error {
+	if err == io.EOF {
+		return err
+	}
+	return &net.OpError{Op: op, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
+}

@@ -1,0 +1,119 @@
+package mtcp
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/stack"
+)
+
+// Listener is a TCP listener of a Stack; it implements net.Listener.
+type Listener struct {
+	core     *stack.Stack
+	l        *stack.Listener
+	deadline deadline
+	late     chan struct{}
+}
+
+var _ net.Listener = (*Listener)(nil)
+
+// Listen listens on the network "tcp" or "tcp4" and an address such as ":80"
+// or "10.0.0.2:80". Port 0 chooses a port.
+func (s *Stack) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	at, err := s.resolve(ctx, network, address, true)
+	if err != nil {
+		return nil, &net.OpError{Op: "listen", Net: network, Addr: nil, Err: err}
+	}
+	l, err := s.core.Listen(at, s.backlog)
+	if err != nil {
+		return nil, &net.OpError{
+			Op: "listen", Net: network, Addr: net.TCPAddrFromAddrPort(at),
+			Err: os.NewSyscallError("listen", translate(err)),
+		}
+	}
+	return &Listener{core: s.core, l: l, late: make(chan struct{}, 1)}, nil
+}
+
+// Accept waits for the next connection, a *Conn.
+func (l *Listener) Accept() (net.Conn, error) {
+	var a sock.Accepted
+	for {
+		if l.deadline.passed() {
+			return nil, l.opError(os.ErrDeadlineExceeded)
+		}
+		if l.l.TryAccept(&a) {
+			return newConn(l.core, &a), nil
+		}
+		select {
+		case <-l.l.Ready():
+		case <-l.late:
+		case <-l.l.Gone():
+			return nil, l.opError(net.ErrClosed)
+		}
+	}
+}
+
+// Close stops listening. Connections that wait for Accept are reset.
+func (l *Listener) Close() error {
+	if !l.l.Close() {
+		return &net.OpError{Op: "close", Net: "tcp", Addr: l.Addr(), Err: net.ErrClosed}
+	}
+	l.deadline.stop()
+	return nil
+}
+
+// Addr returns where the listener listens, a *net.TCPAddr.
+func (l *Listener) Addr() net.Addr { return net.TCPAddrFromAddrPort(l.l.AddrPort()) }
+
+// SetDeadline makes Accept fail from t on; the zero time never.
+func (l *Listener) SetDeadline(t time.Time) error {
+	l.deadline.set(t, func() {
+		select {
+		case l.late <- struct{}{}:
+		default:
+		}
+	})
+	return nil
+}
+
+func (l *Listener) opError(err error) error {
+	return &net.OpError{Op: "accept", Net: "tcp", Addr: l.Addr(), Err: err}
+}
+
+// resolve reads an address as package net does; names are looked up with the
+// system's resolver.
+func (s *Stack) resolve(ctx context.Context, network, address string, listen bool) (netip.AddrPort, error) {
+	if network != "tcp" && network != "tcp4" {
+		return netip.AddrPort{}, net.UnknownNetworkError(network)
+	}
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	port, err := net.DefaultResolver.LookupPort(ctx, "tcp", service)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	if host == "" {
+		if !listen {
+			return netip.AddrPort{}, &net.AddrError{Err: "missing host", Addr: address}
+		}
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port)), nil
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", host)
+		if err != nil {
+			return netip.AddrPort{}, err
+		}
+		ip = ips[0]
+	}
+	if ip = ip.Unmap(); !ip.Is4() {
+		return netip.AddrPort{}, &net.AddrError{Err: "only IPv4 is supported", Addr: address}
+	}
+	return netip.AddrPortFrom(ip, uint16(port)), nil
+}

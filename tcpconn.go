@@ -1,0 +1,238 @@
+// What *net.TCPConn has beyond net.Conn.
+
+package mtcp
+
+import (
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/mtcp-go/mtcp/internal/sock"
+)
+
+var (
+	errPipe = os.NewSyscallError("write", syscall.EPIPE)
+
+	_ net.Conn      = (*Conn)(nil)
+	_ io.ReaderFrom = (*Conn)(nil)
+	_ io.WriterTo   = (*Conn)(nil)
+)
+
+// writeError is what a write on a broken connection says: a reset that a read
+// has not reported yet is a reset, as in Linux.
+func (c *Conn) writeError() error { return errorOf(c.app.Block.Errno()) }
+
+// CloseWrite sends a FIN after what was written: the peer reads to the end.
+func (c *Conn) CloseWrite() error {
+	return c.control("close", func() { c.app.Shutdown() })
+}
+
+// CloseRead makes reads return io.EOF. What still arrives is discarded.
+func (c *Conn) CloseRead() error {
+	return c.control("close", func() {
+		if c.readEnd.Swap(true) {
+			return
+		}
+		c.wakeReader()
+		// The shard takes over the read position, so no reader may be inside.
+		c.reading.Lock()
+		defer c.reading.Unlock()
+		c.app.ShutdownRead()
+	})
+}
+
+// control runs one setting of an open connection.
+func (c *Conn) control(op string, f func()) error {
+	if !c.enter() {
+		return c.opError(op, net.ErrClosed)
+	}
+	defer c.leave()
+	f()
+	return nil
+}
+
+func (c *Conn) set(o sock.Option, v uint64) error {
+	return c.control("set", func() { c.app.Set(o, v) })
+}
+
+func (c *Conn) setBool(o sock.Option, on bool) error {
+	if on {
+		return c.set(o, 1)
+	}
+	return c.set(o, 0)
+}
+
+// SetNoDelay switches Nagle's algorithm off (true, the default) or on.
+func (c *Conn) SetNoDelay(noDelay bool) error { return c.setBool(sock.OptNoDelay, noDelay) }
+
+// SetCork holds back segments that are not full until it is switched off.
+func (c *Conn) SetCork(cork bool) error { return c.setBool(sock.OptCork, cork) }
+
+// SetKeepAlive switches keep-alive probes on or off.
+func (c *Conn) SetKeepAlive(keepalive bool) error {
+	return c.setBool(sock.OptKeepAlive, keepalive)
+}
+
+// SetKeepAlivePeriod sets the idle time before the first probe and the time
+// between probes.
+func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
+	if err := c.set(sock.OptKeepIdle, uint64(d)); err != nil {
+		return err
+	}
+	return c.set(sock.OptKeepInterval, uint64(d))
+}
+
+// SetKeepAliveConfig sets all of it. As in package net, zero durations and
+// counts mean 15 s and 9 probes, negative ones leave the setting alone.
+func (c *Conn) SetKeepAliveConfig(k net.KeepAliveConfig) error {
+	const period, probes = 15 * time.Second, 9
+	duration := func(o sock.Option, d time.Duration) error {
+		if d < 0 {
+			return nil
+		}
+		if d == 0 {
+			d = period
+		}
+		return c.set(o, uint64(d))
+	}
+	if err := duration(sock.OptKeepIdle, k.Idle); err != nil {
+		return err
+	}
+	if err := duration(sock.OptKeepInterval, k.Interval); err != nil {
+		return err
+	}
+	if n := k.Count; n >= 0 {
+		if n == 0 {
+			n = probes
+		}
+		if err := c.set(sock.OptKeepCount, uint64(n)); err != nil {
+			return err
+		}
+	}
+	return c.SetKeepAlive(k.Enable)
+}
+
+// SetLinger says what Close does with what was not sent yet: negative (the
+// default), it is sent in the background; 0, it is discarded and the peer gets
+// a RST; positive, it is discarded after so many seconds. Close never waits.
+func (c *Conn) SetLinger(sec int) error {
+	c.abort.Store(sec == 0)
+	v := sock.LingerOff
+	if sec >= 0 {
+		v = uint64(time.Duration(sec) * time.Second)
+	}
+	return c.set(sock.OptLinger, v)
+}
+
+// SetReadBuffer fixes the receive buffer, which otherwise grows with need.
+func (c *Conn) SetReadBuffer(octets int) error { return c.set(sock.OptRcvBuf, uint64(max(octets, 0))) }
+
+// SetWriteBuffer fixes the send buffer, which otherwise grows with need.
+func (c *Conn) SetWriteBuffer(octets int) error { return c.set(sock.OptSndBuf, uint64(max(octets, 0))) }
+
+// SetUserTimeout bounds the time that sent octets may remain unacknowledged
+// before the connection fails (RFC 5482); 0 restores the default.
+func (c *Conn) SetUserTimeout(d time.Duration) error {
+	return c.set(sock.OptUserTimeout, uint64(max(d, 0)))
+}
+
+// SetTOS sets the octet of the IP header that holds the DiffServ code point.
+func (c *Conn) SetTOS(tos uint8) error { return c.set(sock.OptTOS, uint64(tos)) }
+
+// WriteBuffers writes all buffers in order, as one segment train: writev.
+func (c *Conn) WriteBuffers(v *net.Buffers) (int64, error) {
+	if !c.enter() {
+		return 0, c.opError("writev", net.ErrClosed)
+	}
+	defer c.leave()
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	var total int64
+	for len(*v) > 0 {
+		n, err := c.writeAll((*v)[0])
+		total += int64(n)
+		if err != nil {
+			(*v)[0] = (*v)[0][n:]
+			return total, c.opError("writev", err)
+		}
+		(*v)[0] = nil
+		*v = (*v)[1:]
+	}
+	return total, nil
+}
+
+// ReadFrom sends all that r has, reading it straight into the send ring.
+func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
+	if !c.enter() {
+		return 0, c.opError("write", net.ErrClosed)
+	}
+	defer c.leave()
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	var total int64
+	for {
+		n, err := c.readPiece(r)
+		total += int64(n)
+		switch {
+		case err == io.EOF:
+			return total, nil
+		case err != nil:
+			return total, err
+		}
+	}
+}
+
+// readPiece moves one Read of r into the ring.
+func (c *Conn) readPiece(r io.Reader) (int, error) {
+	if err := c.mayWrite(); err != nil {
+		return 0, c.opError("write", err)
+	}
+	p, _, s := c.app.Reserve()
+	if s != sock.Done {
+		if err := c.waitWrite(s, copyPiece); err != nil {
+			return 0, c.opError("write", err)
+		}
+		return 0, nil
+	}
+	n, err := r.Read(p)
+	c.app.Commit(n)
+	return n, err
+}
+
+// copyPiece is how much room ReadFrom asks for: a good piece of a file.
+const copyPiece = 64 << 10
+
+// WriteTo writes to w all that arrives until the end, out of the receive ring.
+func (c *Conn) WriteTo(w io.Writer) (int64, error) {
+	if !c.enter() {
+		return 0, c.opError("read", net.ErrClosed)
+	}
+	defer c.leave()
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	var total int64
+	for {
+		err := c.mayRead()
+		if err == nil {
+			p, _, s := c.app.Peek()
+			if s == sock.Done {
+				n, werr := w.Write(p)
+				c.app.Discard(n)
+				total += int64(n)
+				if werr != nil {
+					return total, werr
+				}
+				continue
+			}
+			err = c.waitRead(s)
+		}
+		switch {
+		case err == io.EOF:
+			return total, nil
+		case err != nil:
+			return total, c.opError("read", err)
+		}
+	}
+}
