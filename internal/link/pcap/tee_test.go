@@ -133,6 +133,8 @@ func TestTee_CapturesBothWays(t *testing.T) {
 		t.Fatalf("received %d, %q", n, rx[0].Bytes)
 	}
 	tee.Recv(1500, rx[:]) // nothing
+	d.waiting = []link.Frame{frame("last")}
+	tee.Recv(1600, rx[:]) // with an old frame behind it
 	tee.Send(2000, []link.Frame{frame("a frame that went"), {}, frame("x")})
 	if strings.Join(d.sent, ",") != "a frame that went,,x" {
 		t.Errorf("the device sent %q", d.sent)
@@ -144,6 +146,7 @@ func TestTee_CapturesBothWays(t *testing.T) {
 	want := []record{
 		{"dev0", base + 1000, "a frame that came", 17, 1},
 		{"dev0", base + 1000, "one more", 8, 1},
+		{"dev0", base + 1600, "last", 4, 1},
 		{"dev0", base + 2000, "a frame that went", 17, 2},
 		{"dev0", base + 2000, "x", 1, 2},
 	}
@@ -209,6 +212,16 @@ func TestTee_LongCapturesAreWhole(t *testing.T) {
 		if len(r.data) != i%1500+1 || r.at != uint64(i) {
 			t.Fatalf("frame %d: %d octets at %d", i, len(r.data), r.at)
 		}
+	}
+}
+
+func TestWriter_BufferNeverGrows(t *testing.T) {
+	tee := New(&device{}, discard{}, Options{SnapLen: 60})
+	for i := range 50_000 {
+		tee.writer.frames(tee.id, 0, []link.Frame{{Bytes: make([]byte, 58+i%3)}}, outbound)
+	}
+	if got := cap(tee.writer.buffer); got != bufferSize {
+		t.Errorf("it has %d octets, want %d", got, bufferSize)
 	}
 }
 

@@ -43,7 +43,7 @@ type Writer struct {
 	names    uint32 // interfaces described so far
 	counters Counters
 	buffered uint64 // frames in the buffer
-	err      error // the first of w; nothing is written after it
+	err      error  // the first of w; nothing is written after it
 }
 
 // NewWriter starts a capture into w, which stays the caller's to close.
@@ -128,7 +128,7 @@ func (w *Writer) makeRoom(n int) {
 }
 
 func (w *Writer) flush() {
-	if len(w.buffer) == 0 || w.err != nil {
+	if len(w.buffer) == 0 { // as it stays after an error
 		return
 	}
 	n, err := w.w.Write(w.buffer)
