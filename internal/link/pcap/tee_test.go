@@ -218,7 +218,7 @@ func TestTee_LongCapturesAreWhole(t *testing.T) {
 func TestWriter_BufferNeverGrows(t *testing.T) {
 	tee := New(&device{}, discard{}, Options{SnapLen: 60})
 	for i := range 50_000 {
-		tee.writer.frames(tee.id, 0, []link.Frame{{Bytes: make([]byte, 58+i%3)}}, outbound)
+		tee.writer.frames(tee.id, 0, []link.Frame{{Bytes: make([]byte, 1+i%97)}}, outbound)
 	}
 	if got := cap(tee.writer.buffer); got != bufferSize {
 		t.Errorf("it has %d octets, want %d", got, bufferSize)
