@@ -1,0 +1,270 @@
+package mtcp
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// module is the import path of the repository.
+const module = "github.com/mtcp-go/mtcp"
+
+// layers says which package stands where: a package imports only from layers
+// below its own. A new package gets a line here first.
+var layers = map[string]int{
+	"cmd/mtcp":            9,
+	".":                   8,
+	"internal/stack":      7,
+	"internal/runner":     6,
+	"internal/sim":        6,
+	"internal/netconf":    6,
+	"internal/shard":      5,
+	"internal/link/afxdp": 5,
+	"internal/link/mem":   5,
+	"internal/link/pcap":  5,
+	"internal/tcp":        4,
+	"internal/ip":         4,
+	"internal/neigh":      4,
+	"internal/link":       4,
+	"internal/sock":       3, // house.md has it beside tcp; the engine reads its blocks, so it stands below
+	"internal/wheel":      3,
+	"internal/tcp/cc":     3,
+	"internal/ring":       2,
+	"internal/slab":       2,
+	"internal/flow":       2,
+	"internal/seq":        1,
+	"internal/mono":       1,
+	"internal/drop":       1, // names only, below everything
+	"internal/prf":        1, // keyed hashing for ISNs, offsets and ports
+	"internal/wire":       2, // header formats speak of drop reasons and sequence numbers
+	"internal/arena":      1,
+}
+
+// pure packages are arithmetic: no goroutine, channel, lock, clock, log,
+// syscall, unsafe or variable of the package that changes.
+var pure = []string{
+	"internal/tcp", "internal/tcp/cc", "internal/ip", "internal/neigh", "internal/wire",
+	"internal/seq", "internal/mono", "internal/drop", "internal/prf", "internal/wheel", "internal/flow",
+}
+
+// notPure may not be imported by pure packages.
+var notPure = []string{"sync", "os", "log", "log/slog", "syscall", "unsafe", "runtime", "golang.org/x/sys/unix", "net", "crypto/rand"}
+
+// outside lists who may import what is not the standard library's, and why.
+var outside = map[string][]string{
+	"golang.org/x/sys/unix":          {"internal/arena", "internal/link/afxdp", "internal/runner", "internal/netconf", "cmd/mtcp"}, // the kernel's interface
+	"github.com/cilium/ebpf":         {"internal/link/afxdp"},                                                                      // the XDP program
+	"github.com/vishvananda/netlink": {"internal/netconf"},                                                                         // interfaces and namespaces
+	"github.com/vishvananda/netns":   {"internal/netconf"},
+	"github.com/alecthomas/kong":     {"cmd/mtcp"}, // the command line
+}
+
+// goroutines may be started here; every one has an owner who waits for it.
+var goroutines = []string{"internal/runner", ".", "cmd/mtcp"}
+
+// A source is one parsed file that is not a test.
+type source struct {
+	path, pkg string
+	file      *ast.File
+	set       *token.FileSet
+	text      []byte
+}
+
+// sources parses the repository.
+func sources(t *testing.T) []source {
+	t.Helper()
+	var all []source
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() && (strings.HasPrefix(d.Name(), ".") && p != "." || d.Name() == "testdata" || d.Name() == "build") {
+			if d != nil && d.IsDir() {
+				return fs.SkipDir
+			}
+			return err
+		}
+		if !strings.HasSuffix(p, ".go") || strings.HasSuffix(p, "_test.go") {
+			return nil
+		}
+		text, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		set := token.NewFileSet()
+		f, err := parser.ParseFile(set, p, text, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		all = append(all, source{p, path.Dir(filepath.ToSlash(p)), f, set, text})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 50 {
+		t.Fatalf("found only %d source files: is this the root of the repository?", len(all))
+	}
+	return all
+}
+
+func imports(s source) []string {
+	var out []string
+	for _, i := range s.file.Imports {
+		out = append(out, strings.Trim(i.Path.Value, `"`))
+	}
+	return out
+}
+
+func TestArchitecture_ImportsPointDownwards(t *testing.T) {
+	for _, s := range sources(t) {
+		from, ok := layers[s.pkg]
+		if !ok {
+			t.Errorf("%s: package %q has no line in the layer table", s.path, s.pkg)
+			continue
+		}
+		for _, imp := range imports(s) {
+			rest, ours := strings.CutPrefix(imp, module)
+			if !ours {
+				continue
+			}
+			to := strings.TrimPrefix(rest, "/")
+			if to == "" {
+				to = "."
+			}
+			if layers[to] >= from {
+				t.Errorf("%s (layer %d) imports %s (layer %d)", s.path, from, to, layers[to])
+			}
+		}
+	}
+}
+
+func TestArchitecture_OutsideImportsAreListed(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, imp := range imports(s) {
+			if !strings.Contains(strings.SplitN(imp, "/", 2)[0], ".") || strings.HasPrefix(imp, module) {
+				continue
+			}
+			allowed := false
+			for prefix, who := range outside {
+				if imp == prefix || strings.HasPrefix(imp, prefix+"/") {
+					allowed = slices.Contains(who, s.pkg)
+				}
+			}
+			if !allowed {
+				t.Errorf("%s imports %s, which is not listed for %s", s.path, imp, s.pkg)
+			}
+		}
+	}
+}
+
+func TestArchitecture_PurePackagesStayPure(t *testing.T) {
+	for _, s := range sources(t) {
+		if !slices.Contains(pure, s.pkg) {
+			continue
+		}
+		for _, imp := range imports(s) {
+			if slices.Contains(notPure, imp) {
+				t.Errorf("%s imports %s", s.path, imp)
+			}
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.GoStmt, *ast.ChanType, *ast.SendStmt, *ast.SelectStmt:
+				t.Errorf("%s: goroutines and channels do not belong here", s.set.Position(n.Pos()))
+			case *ast.SelectorExpr:
+				if x, ok := n.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until", "Sleep", "After", "NewTimer", "AfterFunc"}, n.Sel.Name) {
+					t.Errorf("%s: time.%s: time is a parameter", s.set.Position(n.Pos()), n.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+func TestArchitecture_GoroutinesStartOnlyWhereTheyMay(t *testing.T) {
+	for _, s := range sources(t) {
+		if slices.Contains(goroutines, s.pkg) {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if g, ok := n.(*ast.GoStmt); ok {
+				t.Errorf("%s: go statement in %s", s.set.Position(g.Pos()), s.pkg)
+			}
+			return true
+		})
+	}
+}
+
+func TestArchitecture_UnsafeOnlyInNamedFiles(t *testing.T) {
+	for _, s := range sources(t) {
+		if !slices.Contains(imports(s), "unsafe") {
+			continue
+		}
+		if !strings.HasSuffix(s.path, "_unsafe.go") {
+			t.Errorf("%s imports unsafe: such a file is named *_unsafe.go", s.path)
+		}
+		if s.pkg != "internal/arena" && !strings.HasPrefix(s.pkg, "internal/link/") && s.pkg != "internal/netconf" {
+			t.Errorf("%s: unsafe does not belong into %s", s.path, s.pkg)
+		}
+	}
+}
+
+func TestTidy_PackagesSayWhatTheyAreFor(t *testing.T) {
+	said := map[string]bool{}
+	for _, s := range sources(t) {
+		if path.Base(s.path) == "doc.go" && s.file.Doc != nil {
+			said[s.pkg] = true
+		}
+	}
+	for pkg := range layers {
+		if _, err := os.Stat(pkg); err == nil && !said[pkg] {
+			t.Errorf("%s has no doc.go with a package comment", pkg)
+		}
+	}
+}
+
+// longFunctions may be longer than the limit, each for a reason.
+var longFunctions = map[string]string{}
+
+func TestTidy_FilesAndFunctionsStayShort(t *testing.T) {
+	const maxFunction, maxPath, maxFile = 70, 400, 600
+	onPath := []string{"internal/tcp", "internal/shard", "internal/ring", "internal/sock", "internal/ip", "internal/wire"}
+	for _, s := range sources(t) {
+		limit := maxFile
+		if slices.Contains(onPath, s.pkg) {
+			limit = maxPath
+		}
+		if n := strings.Count(string(s.text), "\n"); n > limit {
+			t.Errorf("%s has %d lines, more than %d", s.path, n, limit)
+		}
+		for _, d := range s.file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			n := s.set.Position(f.End()).Line - s.set.Position(f.Pos()).Line + 1
+			name := fmt.Sprintf("%s:%s", s.path, f.Name.Name)
+			if n > maxFunction && longFunctions[name] == "" {
+				t.Errorf("%s has %d lines, more than %d", name, n, maxFunction)
+			}
+		}
+	}
+}
+
+func TestTidy_NoWorkLeftInComments(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, g := range s.file.Comments {
+			for _, word := range []string{"TODO", "FIXME", "XXX"} {
+				if strings.Contains(g.Text(), word) {
+					t.Errorf("%s: %s", s.set.Position(g.Pos()), word)
+				}
+			}
+		}
+	}
+}
