@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os/exec"
 	"strings"
 	"sync"
@@ -217,8 +218,9 @@ func TestTee_LongCapturesAreWhole(t *testing.T) {
 
 func TestWriter_BufferNeverGrows(t *testing.T) {
 	tee := New(&device{}, discard{}, Options{SnapLen: 60})
-	for i := range 50_000 {
-		tee.writer.frames(tee.id, 0, []link.Frame{{Bytes: make([]byte, 1+i%97)}}, outbound)
+	random := rand.New(rand.NewPCG(5, 6))
+	for range 200_000 {
+		tee.writer.frames(tee.id, 0, []link.Frame{{Bytes: make([]byte, 1+random.IntN(100))}}, outbound)
 	}
 	if got := cap(tee.writer.buffer); got != bufferSize {
 		t.Errorf("it has %d octets, want %d", got, bufferSize)
