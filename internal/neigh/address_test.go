@@ -120,6 +120,9 @@ func TestConflict_IsDefendedOnceInTenSeconds(t *testing.T) {
 			t.Fatalf("events %v", k)
 		}
 		w.run(time.Second)
+		if k := w.kinds(); len(k) != 0 {
+			t.Fatalf("events %v without a claim", k)
+		}
 	}
 	if defences != 3 || !w.IsUsable(ourIP) || w.Stats().Conflicts != 25 || w.Len() != 0 {
 		t.Errorf("%d defences in 25 s, want at 0, 10 and 20; stats %+v", defences, w.Stats())
