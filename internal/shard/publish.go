@@ -129,6 +129,7 @@ func (s *Shard) finished(t *tcp.TCB, i slab.Index) {
 	s.unlist(t)
 	s.dialFailed(t, i)
 	s.leaveListener(t)
+	t.SetListed(t.Listed() | finishedBit)
 	if t.IsOrphan() || s.blocks[i].Flags()&sock.Connected == 0 {
 		s.free(t, i)
 	}
