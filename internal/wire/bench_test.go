@@ -118,7 +118,8 @@ func sumCopyOneLoop(dst, src []byte, initial uint64) uint64 {
 		src, dst = src[32:], dst[32:]
 	}
 	copy(dst, src)
-	return Sum(src, endAround(s, c))
+	s, c = bits.Add64(s, c, 0)
+	return Sum(src, s+c)
 }
 
 func BenchmarkParseFrame(b *testing.B) {

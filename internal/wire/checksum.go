@@ -35,7 +35,7 @@ func Sum(b []byte, initial uint64) uint64 {
 		b = b[8:]
 	}
 	s, c = bits.Add64(s, tail(b), c)
-	return endAround(s, c)
+	return s + c // no second carry: a tail is below 2⁵⁶, so that s is not all ones now
 }
 
 // SumCopy copies src to the beginning of dst and adds its octets to a partial
@@ -65,13 +65,6 @@ func tail(b []byte) uint64 {
 	return v
 }
 
-// endAround adds the carry out of the top bit at the bottom. The second
-// addition carries once more when the first one made the sum wrap to zero.
-func endAround(s, carry uint64) uint64 {
-	s, carry = bits.Add64(s, carry, 0)
-	return s + carry
-}
-
 // PseudoSum is the partial sum of the TCP (or UDP) pseudo-header over IPv4.
 func PseudoSum(src, dst IPv4, proto uint8, length int) uint64 {
 	return uint64(bits.ReverseBytes32(uint32(src))) +
@@ -83,10 +76,9 @@ func PseudoSum(src, dst IPv4, proto uint8, length int) uint64 {
 // carries its complement: ^Fold(...). A received packet, its checksum field
 // included, is sound when Fold gives 0xffff.
 func Fold(sum uint64) uint16 {
-	v := uint64(uint32(sum)) + sum>>32
-	v = uint64(uint16(v)) + v>>16&0xffff + v>>32
-	v = uint64(uint16(v)) + v>>16
-	v = uint64(uint16(v)) + v>>16
+	v := uint64(uint32(sum)) + sum>>32           // at most 0x1_ffff_fffe
+	v = uint64(uint16(v)) + v>>16&0xffff + v>>32 // at most 0x1_fffe
+	v = uint64(uint16(v)) + v>>16                // at most 0xffff
 	return bits.ReverseBytes16(uint16(v))
 }
 

@@ -82,6 +82,16 @@ func TestSum_CarriesFromAnyInitialValue(t *testing.T) {
 	}
 }
 
+func TestFold_ReducesTheLargestSums(t *testing.T) {
+	for _, sum := range []uint64{0, 1<<64 - 1, 1<<64 - 2, 0xffff_ffff_ffff_fffe, 0xffff_fffe_ffff_ffff, 0xfffe_ffff_ffff_ffff, 0x0001_ffff_ffff_ffff, 0xffff_0000_0000_0001} {
+		var octets [8]byte
+		binary.LittleEndian.PutUint64(octets[:], sum)
+		if got, want := Fold(sum), naiveSum(octets[:], 0); got != want {
+			t.Errorf("%#x: %#x, want %#x", sum, got, want)
+		}
+	}
+}
+
 func TestPseudoSum_IsTheSumOfThePseudoHeader(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for range 1000 {

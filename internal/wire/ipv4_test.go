@@ -79,8 +79,12 @@ func TestParseIPv4_EachMalformedClassHasItsReason(t *testing.T) {
 		{"loose source route", ipv4Packet([]byte{131, 3, 4, 0}, payload, nil), drop.IPOptions},
 		{"strict source route", ipv4Packet([]byte{1, 137, 3, 4}, payload, nil), drop.IPOptions},
 		{"router alert is ignored", ipv4Packet([]byte{148, 4, 0, 0}, payload, nil), drop.None},
+		{"option without a value", ipv4Packet([]byte{0x5e, 2, 0x5e, 2}, payload, nil), drop.None},
 		{"unknown option is ignored", ipv4Packet([]byte{1, 0x5e, 3, 9}, payload, nil), drop.None},
 		{"what follows End is not looked at", ipv4Packet([]byte{0, 131, 3, 4}, payload, nil), drop.None},
+	}
+	if _, got, why := ParseIPv4(ipv4Packet(nil, nil, nil)); why != drop.None || len(got) != 0 {
+		t.Errorf("a header that is the whole packet: %v", why)
 	}
 	broken := ipv4Packet(nil, payload, nil)
 	broken[8]--

@@ -37,6 +37,10 @@ func TestParseTCP_ChecksHeaderLength(t *testing.T) {
 			t.Errorf("header of %d octets: %d of options, %d of payload", words*4, len(opts), len(payload))
 		}
 	}
+	b[12] = 15 << 4
+	if _, opts, payload, why := ParseTCP(append(b, make([]byte, 30)...)); why != drop.None || len(opts) != 40 || len(payload) != 0 {
+		t.Errorf("a header that is the whole segment: %v", why)
+	}
 	if _, _, _, why := ParseTCP(make([]byte, 19)); why != drop.TCPHeaderLen {
 		t.Errorf("19 octets: %v", why)
 	}
