@@ -53,6 +53,10 @@ func (q *Queue) open() (why string, err error) {
 // shareMemory registers the frames and maps the four rings. Fill and
 // completion ring have a slot for every frame of their direction, so neither
 // can ever be full.
+//
+// The fill ring has room for every frame twice: the kernel shows us a packet
+// before it shows that it has taken the packet's frame out of the fill ring
+// (xsk_flush), so for a moment a frame counts on both sides.
 func (q *Queue) shareMemory(c *Config) (err error) {
 	if q.umem, err = mapUMEM(c, q.maxPacket); err != nil {
 		return err
@@ -65,7 +69,7 @@ func (q *Queue) shareMemory(c *Config) (err error) {
 		name int
 		size uint32
 	}{
-		{unix.XDP_UMEM_FILL_RING, half},
+		{unix.XDP_UMEM_FILL_RING, 2 * half},
 		{unix.XDP_UMEM_COMPLETION_RING, half},
 		{unix.XDP_RX_RING, ring},
 		{unix.XDP_TX_RING, ring},
@@ -100,7 +104,7 @@ func (q *Queue) mapRings(half, ring int) (err error) {
 	if err = getOption(q.fd, unix.XDP_MMAP_OFFSETS, &at); err != nil {
 		return err
 	}
-	if q.fill, err = mapRing[uint64](q.fd, half, unix.XDP_UMEM_PGOFF_FILL_RING, at.Fr, produces); err != nil {
+	if q.fill, err = mapRing[uint64](q.fd, 2*half, unix.XDP_UMEM_PGOFF_FILL_RING, at.Fr, produces); err != nil {
 		return err
 	}
 	if q.completion, err = mapRing[uint64](q.fd, half, unix.XDP_UMEM_PGOFF_COMPLETION_RING, at.Cr, consumes); err != nil {
