@@ -62,7 +62,8 @@ type Config struct {
 	// package net it is off by default.
 	Nagle bool
 
-	// Capture takes a copy of every packet in pcap format, when not nil.
+	// Capture takes a copy of every packet in pcapng format, when not nil. It
+	// is written from the packet path, so a slow writer slows the stack.
 	Capture io.Writer
 
 	// Logger hears of what an operator should know. Default: nobody.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/mtcp-go/mtcp/internal/link"
+	"github.com/mtcp-go/mtcp/internal/link/pcap"
 	"github.com/mtcp-go/mtcp/internal/stack"
 )
 
@@ -15,6 +16,7 @@ type Stack struct {
 	core      *stack.Stack
 	backlog   int
 	log       *slog.Logger
+	capture   *pcap.Writer // nil without Config.Capture
 	closeLink func() error
 }
 
@@ -41,6 +43,12 @@ func New(c Config) (*Stack, error) {
 	}
 	s.closeLink = open.close
 	cfg.Queues = open.queues
+	if c.Capture != nil {
+		s.capture = pcap.NewWriter(c.Capture, pcap.Options{Epoch: open.clock.Wall(0)})
+		for i, q := range cfg.Queues {
+			cfg.Queues[i] = s.capture.Tee(q)
+		}
+	}
 	if s.core, err = stack.New(cfg, open.clock); err != nil {
 		s.closeLink()
 		return nil, fmt.Errorf("mtcp: %w", err)
@@ -66,13 +74,24 @@ func (s *Stack) Links() []LinkInfo {
 // returns ctx's error.
 func (s *Stack) Shutdown(ctx context.Context) error {
 	err := s.core.Shutdown(ctx)
-	return errors.Join(err, s.closeLink())
+	return errors.Join(err, s.closeLink(), s.endCapture())
 }
 
 // Close stops the stack at once: listeners close, connections are reset.
 func (s *Stack) Close() error {
 	err := s.core.Close()
-	return errors.Join(err, s.closeLink())
+	return errors.Join(err, s.closeLink(), s.endCapture())
+}
+
+// endCapture brings the capture up to date, and says if it failed.
+func (s *Stack) endCapture() error {
+	if s.capture == nil {
+		return nil
+	}
+	if err := s.capture.Flush(); err != nil {
+		return fmt.Errorf("mtcp: the capture is not complete: %w", err)
+	}
+	return nil
 }
 
 // LinkInfo describes one queue.
