@@ -28,10 +28,7 @@ func (s *Shard) timers(now mono.Time) int {
 		s.engine.Timeout(t, now)
 		s.touch(t)
 	}
-	if !now.Before(s.arp.Next()) {
-		s.arp.Advance(now)
-		n++
-	}
+	s.arp.Advance(now) // each round: it dates the use of neighbours
 	s.neighbourEvents(now)
 	if !now.Before(s.host.Next()) {
 		s.host.Advance(now)

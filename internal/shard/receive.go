@@ -72,7 +72,8 @@ func (s *Shard) drop(r drop.Reason) { s.drops[r]++ }
 // parse takes one frame up to its TCP segment; what is not TCP is dealt with.
 func (s *Shard) parse(f *link.Frame, now mono.Time, fresh bool) {
 	s.counters.RxFrames++
-	eth, payload, ok := wire.ParseEthernet(f.Bytes)
+	var eth wire.Ethernet
+	payload, ok := eth.Parse(f.Bytes)
 	switch {
 	case !ok:
 		s.drop(drop.FrameShort)
@@ -84,7 +85,7 @@ func (s *Shard) parse(f *link.Frame, now mono.Time, fresh bool) {
 			s.shareFrame(f.Bytes)
 		}
 	case eth.Type == wire.EtherTypeIPv4:
-		s.inputIP(f, payload, now, fresh)
+		s.inputIP(f, payload, eth.Dst.IsMulticast(), now, fresh)
 	default:
 		s.drop(drop.FrameEtherType)
 	}
@@ -101,12 +102,13 @@ func (s *Shard) inputARP(b []byte, src wire.MAC, now mono.Time) {
 	}
 }
 
-func (s *Shard) inputIP(f *link.Frame, b []byte, now mono.Time, fresh bool) {
+func (s *Shard) inputIP(f *link.Frame, b []byte, toMany bool, now mono.Time, fresh bool) {
 	var d ip.Datagram
 	if r := s.host.Input(b, now, &d); r != drop.None {
 		s.drop(r)
 		return
 	}
+	d.Broadcast = d.Broadcast || toMany // a station's address in a frame to all of them
 	switch {
 	case d.Held: // a fragment: the rest is to come
 	case d.Proto == wire.ProtoTCP:
@@ -126,7 +128,8 @@ func (s *Shard) parseTCP(f *link.Frame, d *ip.Datagram) {
 		return
 	}
 	a := &s.parsed[s.nParsed]
-	h, opts, payload, r := wire.ParseTCP(d.Payload)
+	h := &a.seg.TCP
+	opts, payload, r := h.Parse(d.Payload)
 	switch {
 	case r != drop.None:
 		s.drop(r)
@@ -134,14 +137,14 @@ func (s *Shard) parseTCP(f *link.Frame, d *ip.Datagram) {
 	case h.SrcPort == 0 || h.DstPort == 0:
 		s.drop(drop.TCPPort)
 		return
-	case !s.checksumGood(f, d, &h):
+	case !s.checksumGood(f, d, h):
 		s.drop(drop.TCPChecksum) // MUST-3
 		return
 	case !wire.ParseOptions(opts, &a.seg.Options):
 		s.drop(drop.TCPOption)
 		return
 	}
-	a.seg.TCP, a.seg.Payload = h, payload
+	a.seg.Payload = payload
 	a.key = flow.Key4{
 		LocalIP: uint32(d.Dst), RemoteIP: uint32(d.Src),
 		LocalPort: h.DstPort, RemotePort: h.SrcPort,

@@ -66,4 +66,5 @@ func (s *Shard) Snapshot(st *Stats) {
 	for r, n := range s.engine.Stats.Drops {
 		st.Drops[r] += n
 	}
+	st.Drops[drop.IPFragTimeout] += s.host.Stats().FragmentTimeouts
 }
