@@ -26,6 +26,10 @@ type pendingCall struct {
 // call runs f on a shard's own goroutine, between two rounds, and waits for
 // it. It does nothing once the stack has stopped.
 func (s *Stack) call(i int, f func(*shard.Shard, mono.Time)) {
+	if !s.hold() {
+		return
+	}
+	defer s.drop()
 	p := &pendingCall{f: f, on: s.shards[i], done: make(chan struct{})}
 	token, ok := s.calls.add(p)
 	if !ok {

@@ -28,8 +28,19 @@ type dialAnswer struct {
 
 // Dial opens a connection. local may have no address, or port 0: the stack
 // chooses. When ctx is done first the attempt is given up and ctx's error is
-// returned.
+// returned. Done ends the use of the connection.
 func (s *Stack) Dial(ctx context.Context, local, remote netip.AddrPort) (sock.Accepted, error) {
+	if !s.hold() {
+		return sock.Accepted{}, Error{sock.Aborted}
+	}
+	c, err := s.dial(ctx, local, remote)
+	if err != nil {
+		s.drop()
+	}
+	return c, err
+}
+
+func (s *Stack) dial(ctx context.Context, local, remote netip.AddrPort) (sock.Accepted, error) {
 	answer := make(chan dialAnswer, 1)
 	token, ok := s.dials.add(answer)
 	if !ok {
@@ -51,7 +62,6 @@ func (s *Stack) Dial(ctx context.Context, local, remote netip.AddrPort) (sock.Ac
 	if a := <-answer; a.why == sock.OK { // it had been answered already
 		app, _ := s.App(&a.conn)
 		app.Close(true)
-		s.Done()
 	}
 	return sock.Accepted{}, ctx.Err()
 }

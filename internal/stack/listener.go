@@ -106,7 +106,8 @@ func (s *Stack) bindAll(l *Listener, backlog int) sock.Errno {
 // AddrPort returns where the listener listens.
 func (l *Listener) AddrPort() netip.AddrPort { return netip.AddrPortFrom(l.ip.Netip(), l.port) }
 
-// TryAccept takes the oldest connection of the next shard that has one.
+// TryAccept takes the oldest connection of the next shard that has one. Done
+// ends its use.
 func (l *Listener) TryAccept(a *sock.Accepted) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -117,6 +118,7 @@ func (l *Listener) TryAccept(a *sock.Accepted) bool {
 		q := l.queues[l.next]
 		l.next = (l.next + 1) % len(l.queues)
 		if q.Pop(a) {
+			l.stack.hold() // an open listener's stack is open
 			if l.waiting() {
 				l.wake() // for the next consumer
 			}
@@ -145,6 +147,10 @@ func (l *Listener) Gone() <-chan struct{} { return l.gone }
 // reports false if it was closed before.
 func (l *Listener) Close() bool {
 	s := l.stack
+	if !s.hold() {
+		return false // a stack that has gone has closed its listeners
+	}
+	defer s.drop()
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
@@ -170,7 +176,6 @@ func (l *Listener) abortWaiting() {
 		for q.Pop(&a) {
 			app, _ := l.stack.App(&a)
 			app.Close(true)
-			l.stack.Done()
 		}
 	}
 }

@@ -34,7 +34,12 @@ type Stack struct {
 	closed    bool
 	nextShard atomic.Uint32 // round robin of active opens
 
-	users atomic.Int64 // connections that applications hold, and the stack itself
+	closing  sync.Once
+	closeErr error
+
+	// users are those who may touch the memory: the stack itself until it is
+	// closed, each connection that an application holds, each call in progress.
+	users atomic.Int64
 }
 
 // New makes a stack over open queues and starts it. The queues are closed with
@@ -142,18 +147,29 @@ func (s *Stack) Stats() []shard.Stats {
 	return out
 }
 
-// App returns the view of an accepted or dialled connection, and holds the
-// stack's memory for it until Done.
+// App returns the view of a connection that Dial or TryAccept gave out.
 func (s *Stack) App(a *sock.Accepted) (sock.App, *shard.Shard) {
 	sh := s.shards[a.Shard]
-	s.users.Add(1)
 	return sh.App(a.Handle), sh
 }
 
-// Done ends the use of a connection's memory.
+// Done ends the use of a connection that Dial or TryAccept gave out.
 func (s *Stack) Done() { s.drop() }
 
-// drop gives one use of the memory back; the last one unmaps it.
+// hold keeps the memory until drop. It is false when the memory has gone.
+func (s *Stack) hold() bool {
+	for {
+		n := s.users.Load()
+		if n == 0 {
+			return false
+		}
+		if s.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// drop ends one use of the memory; the last one unmaps it.
 func (s *Stack) drop() {
 	if s.users.Add(-1) == 0 && s.memory != nil {
 		s.memory.Close()
@@ -189,13 +205,15 @@ func (s *Stack) connections() int {
 }
 
 // Close resets every connection and stops the stack. Connections that
-// applications still hold fail; their memory stays until they let go.
+// applications still hold fail; their memory stays until they let go. A second
+// call waits for the first and returns the same.
 func (s *Stack) Close() error {
+	s.closing.Do(func() { s.closeErr = s.close() })
+	return s.closeErr
+}
+
+func (s *Stack) close() error {
 	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil
-	}
 	s.closed = true
 	s.mu.Unlock()
 	for _, l := range s.allListeners() {

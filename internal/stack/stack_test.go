@@ -94,5 +94,8 @@ func TestDialAcceptAndTransfer(t *testing.T) {
 	if !bytes.Equal(got, data) {
 		t.Fatalf("got %d octets, want %d, or they differ", len(got), len(data))
 	}
-	t.Logf("%+v", a.Stats()[0].TCP)
+	client.Close(false)
+	a.Done()
+	server.Close(false)
+	b.Done()
 }
