@@ -52,6 +52,7 @@ const (
 	TCPNoListener // nobody there: answered with RST
 	TCPRefusedRST // a RST for a connection that does not exist
 	SYNBacklog    // half-open connections at their limit
+	SYNEvicted    // the oldest half-open connection, to make room for another
 	AcceptFull    // accept queue at its limit
 	NoTCB         // no free connection slot
 	NoRing        // no ring memory; the peer will retransmit

@@ -39,6 +39,7 @@ var names = [NumReasons]string{
 	TCPNoListener:       "tcp_no_listener",
 	TCPRefusedRST:       "tcp_rst_no_connection",
 	SYNBacklog:          "syn_backlog_full",
+	SYNEvicted:          "syn_backlog_evicted",
 	AcceptFull:          "accept_queue_full",
 	NoTCB:               "no_connection_slot",
 	NoRing:              "no_ring_memory",

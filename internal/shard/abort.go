@@ -12,7 +12,7 @@ func (s *Shard) Drain() { s.draining = true }
 // the slot stays theirs until they let go. Shard's goroutine only.
 func (s *Shard) AbortAll(now mono.Time) {
 	s.draining = true
-	for i := slab.Index(1); i < s.tcbs.High(); i++ {
+	for i := slab.Index(1); i <= s.tcbs.High(); i++ {
 		if s.tcbs.InUse(i) {
 			t := s.tcbs.At(i)
 			s.engine.Kill(t)

@@ -23,8 +23,9 @@ type listener struct {
 	open     bool
 	serial   uint16 // tells a listener from a later one in the same place
 	halfOpen int    // connections in SYN-RECEIVED
-	backlog  int    // bound of the accept queue
-	synLimit int    // bound of halfOpen
+	oldest   halfOpenQueue
+	backlog  int // bound of the accept queue
+	synLimit int // bound of halfOpen
 	queue    *sock.AcceptQueue
 }
 
@@ -110,7 +111,7 @@ func (s *Shard) accept(a *arrival, place uint32, floor seq.Value, afterFloor boo
 		s.drop(drop.SYNBacklog)
 		return
 	}
-	if l.halfOpen >= l.synLimit {
+	if l.halfOpen >= l.synLimit && !s.evictHalfOpen(l) {
 		s.drop(drop.SYNBacklog)
 		return
 	}
@@ -133,10 +134,63 @@ func (s *Shard) accept(a *arrival, place uint32, floor seq.Value, afterFloor boo
 		return
 	}
 	l.halfOpen++
+	l.oldest.push(s.tcbs.Handle(i), l.synLimit)
 	t := s.tcbs.At(i)
 	mtu := s.host.PathMTU(wire.IPv4(a.key.RemoteIP), now)
 	s.engine.Accept(t, i, a.key, mtu, l.id(place), &a.seg, floor, afterFloor, now)
 	s.touch(t)
+}
+
+// evictHalfOpen makes room for a SYN by forgetting the handshake that has waited
+// longest: under a flood of SYNs that nobody completes, an honest client, who
+// answers within a round trip, still gets in. The one that is forgotten was
+// acknowledged to nobody; an honest peer's next segment is answered with a RST.
+func (s *Shard) evictHalfOpen(l *listener) bool {
+	for {
+		h, ok := l.oldest.pop()
+		if !ok {
+			return false
+		}
+		i, ok := s.tcbs.Lookup(h)
+		if !ok {
+			continue
+		}
+		if t := s.tcbs.At(i); t.State() == tcp.SynReceived && s.listenerOf(t) == l {
+			s.drop(drop.SYNEvicted)
+			s.engine.Forget(t)
+			t.TakeVerdict()
+			s.finished(t, i)
+			return true
+		}
+	}
+}
+
+// A halfOpenQueue lists handshakes in the order in which they began. Those
+// that have ended since are skipped, and swept when they are many.
+type halfOpenQueue struct {
+	handles []slab.Handle
+	first   int
+}
+
+// push appends; limit bounds the list, which forgets its oldest beyond it.
+func (q *halfOpenQueue) push(h slab.Handle, limit int) {
+	if q.first > limit {
+		q.handles = append(q.handles[:0], q.handles[q.first:]...)
+		q.first = 0
+	}
+	if len(q.handles)-q.first > 2*limit {
+		q.first++
+	}
+	q.handles = append(q.handles, h)
+}
+
+func (q *halfOpenQueue) pop() (slab.Handle, bool) {
+	if q.first == len(q.handles) {
+		q.handles, q.first = q.handles[:0], 0
+		return 0, false
+	}
+	q.first++
+	return q.handles[q.first-1], true
 }
 
 // acceptFull reports that a completed handshake would find no room.

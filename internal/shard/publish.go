@@ -58,7 +58,7 @@ func (s *Shard) publishOne(t *tcp.TCB, i slab.Index, now mono.Time) {
 		v |= t.TakeVerdict()
 	}
 	s.wake(t, i, v)
-	if v&tcp.EnterTW != 0 {
+	if v&tcp.EnterTW != 0 && t.State() == tcp.TimeWait { // not if it ended in the same batch
 		s.enterTimeWait(t, i, now)
 		v |= t.TakeVerdict()
 	}

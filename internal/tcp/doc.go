@@ -24,6 +24,7 @@
 //	window.go      the receive window
 //	rangeset.go    sorted ranges of sequence numbers
 //	user.go        calls of the application
+//	icmp.go        errors of the network below
 //	timer.go       timers
 //	rtt.go         round-trip time and RTO
 //	output.go      the next segment

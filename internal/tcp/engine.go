@@ -32,8 +32,8 @@ type Config struct {
 	KeepInterval   time.Duration
 	KeepCount      int
 	Congestion     cc.ID
-	InitialWindow  int // segments (RFC 6928)
-	WindowScale    int // shift that we offer; 0..14
+	InitialWindow  int  // segments (RFC 6928)
+	WindowScale    int  // shift that we offer; 0..14
 	NoDelay        bool // Nagle's algorithm off at the start
 	KeepAlive      bool // keep-alive on at the start; off is the RFC's default (MUST-25)
 	NoTimestamps   bool

@@ -28,6 +28,10 @@ func (e *Engine) Input(t *TCB, s *Segment, now mono.Time) drop.Reason {
 		return e.Refuse(s, t.key)
 	case SynSent:
 		return e.inputSynSent(t, s, now)
+	case TimeWait:
+		// Only until the shard publishes: from then on a record answers. What
+		// comes in the same batch is a repetition, or a RST to be ignored.
+		return e.drop(drop.TimeWaitOther)
 	default:
 		return e.inputSteps(t, s, now)
 	}

@@ -68,7 +68,7 @@ var legal = [numStates]set{
 	FinWait1:    1<<FinWait2 | 1<<Closing | 1<<TimeWait | 1<<Closed,
 	FinWait2:    1<<TimeWait | 1<<Closed,
 	Closing:     1<<TimeWait | 1<<Closed,
-	LastAck:     1<<Closed,
+	LastAck:     1 << Closed,
 	TimeWait:    1 << Closed,
 }
 

@@ -14,13 +14,13 @@ import (
 // A TCB is the state of one connection (RFC 9293 §3.3.1). It holds no
 // pointers; its slot also names its sock.Block, its wheel node and its waiter.
 //
-//	                 sndUna          sndNxt        sndEnd
-//	  ──acknowledged──┤──in flight─────┤──unsent─────┤      send sequence space
-//	                  └──────── sndWnd ────────┘
+//	               sndUna          sndNxt        sndEnd
+//	──acknowledged──┤──in flight─────┤──unsent─────┤      send sequence space
+//	                └──────── sndWnd ────────┘
 //
-//	       read        rcvNxt               rcvAdv
-//	  ──────┤──unread────┤── window promised ──┤            receive sequence space
-//	                       (out-of-order ranges)
+//	     read        rcvNxt               rcvAdv
+//	──────┤──unread────┤── window promised ──┤            receive sequence space
+//	                     (out-of-order ranges)
 type TCB struct {
 	// Line 0: touched by every segment.
 	state      State
@@ -47,7 +47,7 @@ type TCB struct {
 	quick      uint8     // segments still to be acknowledged at once
 	dupAcks    uint8
 	recovery   recoveryState
-	backoff    uint8 // retransmissions since progress
+	backoff    uint8  // retransmissions since progress
 	neighbour  uint32 // shard: cached neighbour, 0 none
 	listNext   uint32 // shard: ready list
 	listPrev   uint32 //
@@ -76,10 +76,10 @@ type TCB struct {
 	// Identity and the peer's offers.
 	key        flow.Key4
 	iss, irs   seq.Value
-	tsOffset   uint32 // added to our timestamp clock
-	tsRecentAt uint32 // ms clock when tsRecent was taken
+	tsOffset   uint32    // added to our timestamp clock
+	tsRecentAt uint32    // ms clock when tsRecent was taken
 	rcvAt      mono.Time // when the last acceptable segment came
-	listener   uint32 // shard: the listener that a passive open belongs to
+	listener   uint32    // shard: the listener that a passive open belongs to
 	soft       sock.Errno
 	errno      sock.Errno
 
