@@ -18,8 +18,10 @@ import (
 // ackNews is what one acknowledgment told.
 type ackNews struct {
 	flight    uint32 // octets outstanding before it
+	hadSacked uint32 // of them, selectively acknowledged before it
 	acked     uint32 // octets of text cumulatively acknowledged
 	sacked    uint32 // octets newly acknowledged by SACK
+	delivered uint32 // octets that left the network, by both and by guess
 	duplicate bool   // RFC 5681 §2: a duplicate ACK
 	advanced  bool   // SND.UNA moved
 }
@@ -28,9 +30,9 @@ type ackNews struct {
 func (t *TCB) flight() uint32 { return uint32(t.sndNxt.Minus(t.sndUna)) }
 
 func (e *Engine) processAck(t *TCB, s *Segment, now mono.Time) {
-	in := ackNews{flight: t.flight()}
-	sameWindow := !e.updateWindow(t, s)
-	t.probes = 0
+	in := ackNews{flight: t.flight(), hadSacked: t.sackedOctets}
+	newWindow := e.updateWindow(t, s)
+	t.heard()
 	if t.has(flagSACK) && s.Options.Present.Has(wire.HasSACK) {
 		in.sacked = e.takeSACK(t, s)
 	}
@@ -38,31 +40,58 @@ func (e *Engine) processAck(t *TCB, s *Segment, now mono.Time) {
 	case s.Ack.Greater(t.sndUna):
 		in.advanced = true
 		in.acked = e.advance(t, s.Ack, &s.Options, now)
-	case s.Ack == t.sndUna && in.flight > 0 && len(s.Payload) == 0 && sameWindow && !s.Flags.Has(wire.FIN):
+	case s.Ack == t.sndUna && in.flight > 0 && !s.text && !newWindow && !s.Flags.Has(wire.FIN):
 		in.duplicate = true
 	}
 	e.recover(t, &in, now)
-	if t.sndEnd != t.sndNxt || t.recovery != recoveryOpen || t.has(flagFinQueued) && !t.has(flagFinSent) {
+	if newWindow || in.advanced || in.duplicate || in.sacked > 0 || t.recovery != recoveryOpen {
+		t.wantUnsent()
+	}
+}
+
+// wantUnsent has Output look at text or a FIN that has not been sent, or not for
+// good.
+func (t *TCB) wantUnsent() {
+	if t.sndEnd.Greater(t.sndNxt) || t.recovery != recoveryOpen || t.has(flagFinQueued) && !t.has(flagFinSent) {
 		t.want |= WantData
 	}
 }
 
-// updateWindow takes the peer's window from a segment that is not older than
-// the one that gave it last (RFC 9293 §3.10.7.4), and reports a change.
+// heard notes that the peer is alive and reachable.
+func (t *TCB) heard() {
+	t.probes = 0
+	t.flags &^= flagSoft
+}
+
+// isNews reports that s is not older than the segment that gave the peer's
+// window last (RFC 9293 §3.10.7.4). One that acknowledges something new is not
+// older, even if another overtook it.
+func (t *TCB) isNews(s *Segment) bool {
+	return s.Ack.Greater(t.sndUna) || s.Ack == t.sndUna &&
+		(s.Seq.Greater(t.sndWL1) || s.Seq == t.sndWL1 && s.Ack.GreaterEq(t.sndWL2))
+}
+
+// updateWindow takes the peer's window from a segment that is news, and
+// reports a change.
 func (e *Engine) updateWindow(t *TCB, s *Segment) bool {
-	if s.Ack.Less(t.sndUna) || s.Seq.Less(t.sndWL1) || s.Seq == t.sndWL1 && s.Ack.Less(t.sndWL2) {
+	if !t.isNews(s) {
 		return false
 	}
-	wnd := uint32(s.Window) << t.sndScale
-	changed := wnd != t.sndWnd || s.Ack != t.sndWL2 && wnd != t.sndWnd
-	t.sndWnd = wnd
-	t.sndMax = max(t.sndMax, wnd)
-	t.sndWL1, t.sndWL2 = s.Seq, s.Ack
+	wnd := s.window(t.sndScale)
+	changed := wnd != t.sndWnd
+	t.noteWindow(s, wnd)
 	if changed && t.has(flagPersist) && wnd > 0 {
 		t.stopPersist()
 		t.want |= WantData
 	}
 	return changed
+}
+
+// noteWindow makes wnd, from the segment s, the peer's window.
+func (t *TCB) noteWindow(s *Segment, wnd uint32) {
+	t.sndWnd = wnd
+	t.sndMax = max(t.sndMax, wnd)
+	t.sndWL1, t.sndWL2 = s.Seq, s.Ack
 }
 
 // advance moves SND.UNA to ack and returns how many octets of text that
@@ -109,7 +138,5 @@ func (e *Engine) growWindow(t *TCB, acked, flight uint32, now mono.Time) {
 		MSS:         mss,
 		CwndLimited: limited,
 	})
-	if t.sndEnd != t.sndNxt || t.has(flagFinQueued) && !t.has(flagFinSent) {
-		t.want |= WantData
-	}
+	t.wantUnsent()
 }

@@ -137,6 +137,7 @@ type Resources struct {
 
 // New returns an engine.
 func New(cfg Config, r Resources) *Engine {
+	cfg.WindowScale = min(max(cfg.WindowScale, 0), wire.MaxWScale)
 	return &Engine{
 		cfg:    cfg,
 		blocks: r.Blocks,
@@ -171,12 +172,11 @@ func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu int, now mono.Time)
 		rcvMSS:    defaultMSS,
 		rcvBuf:    uint32(e.cfg.RcvBuf),
 		sndBuf:    firstSndBuf,
-		keepIdle:  millis(e.cfg.KeepIdle),
-		keepIntvl: millis(e.cfg.KeepInterval),
+		keepIdle:  seconds(e.cfg.KeepIdle),
+		keepIntvl: seconds(e.cfg.KeepInterval),
 		keepCount: uint8(min(e.cfg.KeepCount, 255)),
 		linger:    lingerOff,
 		tsOffset:  e.timestampOffset(k),
-		iss:       e.isn(k, now),
 	}
 	if e.cfg.NoDelay {
 		t.flags |= flagNoDelay
@@ -222,5 +222,16 @@ func (e *Engine) reply(r Reply) {
 // to 1 s).
 func milliClock(now mono.Time) uint32 { return uint32(uint64(now) / uint64(time.Millisecond)) }
 
-func millis(d time.Duration) uint32 { return uint32(min(d.Milliseconds(), 1<<31)) }
-func micros(d time.Duration) uint32 { return uint32(min(d.Microseconds(), 1<<31)) }
+// microClock is a clock for short intervals; it wraps after 71 minutes.
+func microClock(now mono.Time) uint32 { return uint32(uint64(now) / uint64(time.Microsecond)) }
+
+func millis(d time.Duration) uint32 { return uint32(min(max(d.Milliseconds(), 0), 1<<31)) }
+func micros(d time.Duration) uint32 { return uint32(min(max(d.Microseconds(), 0), 1<<31)) }
+
+// seconds rounds up: a setting that is not zero stays so.
+func seconds(d time.Duration) uint16 {
+	return uint16(min(max((d+time.Second-1)/time.Second, 1), 1<<16-1))
+}
+
+func fromMillis(ms uint32) time.Duration { return time.Duration(ms) * time.Millisecond }
+func fromSeconds(s uint16) time.Duration { return time.Duration(s) * time.Second }

@@ -1,5 +1,6 @@
 // Headers of what is sent: ports, window, options. Every segment but a SYN
-// carries an acknowledgment, so writing one settles the ACK that was owed.
+// carries an acknowledgment, so writing one settles the ACK that was owed. Not
+// so a probe: the peer refuses it and reads no more of it than that.
 
 package tcp
 
@@ -51,11 +52,23 @@ func (e *Engine) sackBlocks(t *TCB) int {
 func (e *Engine) putHeader(t *TCB, b []byte, h *wire.TCP, now mono.Time) int {
 	var o wire.Options
 	syn := h.Flags.Has(wire.SYN)
+	probe := h.Seq == t.sndUna-1
+	if h.Flags.Has(wire.ACK) && !probe {
+		t.acknowledged(h.Flags) // before advertise, which may find that another is due
+	}
+	switch {
+	case syn && h.Flags.Has(wire.ACK):
+		h.Window = uint16(min(t.rcvAdv.Minus(t.rcvNxt), maxField)) // never scaled in a SYN
+	case syn:
+		h.Window = uint16(min(t.rcvBuf, maxField))
+	case probe:
+		h.Window = t.windowField(e.rx(t).ReadPos(), t.rcvAdv)
+	default:
+		h.Window = e.advertise(t, now)
+	}
 	if syn {
 		e.synOptions(t, &o, h.Flags.Has(wire.ACK), now)
-		h.Window = uint16(min(t.rcvBuf, 65535)) // never scaled in a SYN
 	} else {
-		h.Window = e.advertise(t, now)
 		e.options(t, &o, h.Flags.Has(wire.RST), now)
 	}
 	n := wire.TCPHeaderLen + wire.PutOptions(b[wire.TCPHeaderLen:wire.TCPMaxHeaderLen], &o, syn)
@@ -63,9 +76,6 @@ func (e *Engine) putHeader(t *TCB, b []byte, h *wire.TCP, now mono.Time) int {
 	h.HeaderLen = uint8(n)
 	wire.PutTCP(b, h)
 	e.Stats.SegmentsOut++
-	if h.Flags.Has(wire.ACK) {
-		t.acknowledged(h.Flags)
-	}
 	return n
 }
 
@@ -116,7 +126,7 @@ func (e *Engine) fillSACK(t *TCB, o *wire.Options, most int) {
 	if t.has(flagDSACK) {
 		t.flags &^= flagDSACK
 		e.Stats.DSACKsOut++
-		o.SACK[0] = t.dsack
+		o.SACK[0] = seq.Range{First: t.dsackAt, End: t.dsackAt.Add(seq.Size(t.dsackLen))}
 		o.NumSACK = 1
 	}
 	if t.ooo == 0 {

@@ -26,8 +26,14 @@ func (e *Engine) ICMPError(t *TCB, why sock.Errno, hard bool, at seq.Value) bool
 		e.fail(t, why)
 		return true
 	}
-	t.soft = why
+	t.softError(why)
 	return true
+}
+
+// softError notes an error that may pass: the next acknowledgment refutes it.
+func (t *TCB) softError(why sock.Errno) {
+	t.soft = uint8(why) // there are few
+	t.flags |= flagSoft
 }
 
 // Unreachable says that the next hop does not answer. During the handshake that
@@ -46,9 +52,9 @@ func (e *Engine) Unreachable(t *TCB, why sock.Errno, now mono.Time) {
 		}
 		return
 	}
-	t.soft = why
+	t.softError(why)
 	t.want = 0
-	if t.rexmtAt == 0 && (t.flight() > 0 || t.sndEnd != t.sndNxt || t.has(flagFinQueued) && !t.has(flagFinSent)) {
+	if t.rexmtAt == 0 && (t.flight() > 0 || t.sndEnd.Greater(t.sndNxt) || t.has(flagFinQueued) && !t.has(flagFinSent)) {
 		t.rexmtAt = now.Add(min(t.timeout(), e.cfg.RTOMax))
 		t.verdict |= TimersMoved
 	}

@@ -3,7 +3,8 @@
 //  1. A segment of an established connection that is just what was expected
 //     takes the fast path.
 //  2. SYN-SENT has its own order of checks: synsent.go.
-//  3. All others go through the eight steps: steps.go.
+//  3. TIME-WAIT, until its record is made, answers late segments: timewait.go.
+//  4. All others go through the eight steps: steps.go.
 //
 // Segments for listeners and for nobody never reach a TCB: listen.go.
 
@@ -23,15 +24,14 @@ func (e *Engine) Input(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	if e.expected(t, s) {
 		return e.inputExpected(t, s, now)
 	}
+	s.note()
 	switch t.state {
 	case Closed:
 		return e.Refuse(s, t.key)
 	case SynSent:
 		return e.inputSynSent(t, s, now)
 	case TimeWait:
-		// Only until the shard publishes: from then on a record answers. What
-		// comes in the same batch is a repetition, or a RST to be ignored.
-		return e.drop(drop.TimeWaitOther)
+		return e.inputLate(t, s)
 	default:
 		return e.inputSteps(t, s, now)
 	}
@@ -66,9 +66,11 @@ func (t *TCB) timestampFits(o *wire.Options) bool {
 func (e *Engine) inputExpected(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	e.Stats.FastPath++
 	t.rcvAt = now
-	e.updateTSRecent(t, s, now)
-	t.sndWL1, t.sndWL2 = s.Seq, s.Ack
-	t.probes = 0
+	t.noteTimestamp(s, s.Seq)
+	if t.isNews(s) {
+		t.noteWindow(s, t.sndWnd)
+	}
+	t.heard()
 	if s.Ack != t.sndUna {
 		flight := t.flight()
 		acked := e.advance(t, s.Ack, &s.Options, now)

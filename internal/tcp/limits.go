@@ -15,12 +15,20 @@ const (
 	firstRing   = 4 << 10  // octets of the first ring of a direction
 	firstSndBuf = 64 << 10 // send buffer before the congestion window asks for more
 
+	minQuickAcks = 2
 	maxQuickAcks = 16
 	maxOwedAcks  = 64
 	dupThresh    = 3 // RFC 5681
 	r1           = 3 // retransmissions before the neighbour is doubted (SHLD-10)
 
-	maxBackoff = 16 // doublings of the RTO
+	maxBackoff  = 16 // doublings of the RTO
+	maxField    = 1<<16 - 1
+	rtoAfterSYN = 3 * time.Second // RFC 6298 §5.7
+	maxRTT      = 1 << 27         // µs: what a sample may say
+
+	// lateAnswer is the least time between two answers of a TIME-WAIT record to
+	// bare ACKs, which a peer might answer in turn.
+	lateAnswer = 500 * time.Millisecond
 
 	// pawsExpiry: after so long without a segment the peer's clock may have
 	// wrapped, so its timestamp is believed (RFC 7323 §5.5).

@@ -54,14 +54,15 @@ func (e *Engine) InputListen(s *Segment, k flow.Key4) (isSYN bool) {
 // new incarnation follows the one in TIME-WAIT (RFC 9293 §3.6.1).
 func (e *Engine) Accept(t *TCB, i slab.Index, k flow.Key4, mtu int, listener uint32, s *Segment, floor seq.Value, afterFloor bool, now mono.Time) {
 	e.open(t, i, k, mtu, now)
-	if afterFloor && t.iss.LessEq(floor) {
-		t.iss = floor.Add(65535 + 2)
+	iss := e.isn(k, now)
+	if afterFloor && iss.LessEq(floor) {
+		iss = floor.Add(65535 + 2)
 	}
 	t.flags |= flagPassive
 	t.listener = listener
 	e.Stats.PassiveOpens++
 	e.takeSYN(t, s, now)
-	e.startSending(t)
+	e.startSending(t, iss)
 	e.setState(t, SynReceived)
 	t.sndWnd = uint32(s.Window) // not scaled in a SYN
 	t.sndMax = t.sndWnd
@@ -71,7 +72,7 @@ func (e *Engine) Accept(t *TCB, i slab.Index, k flow.Key4, mtu int, listener uin
 // takeSYN notes the peer's initial sequence number and what it offers. Each
 // option is on only if both sides have it.
 func (e *Engine) takeSYN(t *TCB, s *Segment, now mono.Time) {
-	t.irs, t.rcvNxt, t.rcvAcked = s.Seq, s.Seq+1, s.Seq+1
+	t.rcvNxt, t.rcvAcked = s.Seq+1, s.Seq+1
 	t.rcvAt = now
 	o := &s.Options
 	peer := uint16(defaultMSS)
@@ -81,7 +82,7 @@ func (e *Engine) takeSYN(t *TCB, s *Segment, now mono.Time) {
 	t.mss = min(t.mss, peer)
 	if o.Present.Has(wire.HasTimestamp) && !e.cfg.NoTimestamps {
 		t.flags |= flagTS
-		t.tsRecent, t.tsRecentAt = o.TSVal, milliClock(now)
+		t.tsRecent = o.TSVal
 	}
 	if o.Present.Has(wire.HasSACKPermitted) && !e.cfg.NoSACK {
 		t.flags |= flagSACK
@@ -92,6 +93,7 @@ func (e *Engine) takeSYN(t *TCB, s *Segment, now mono.Time) {
 		t.rcvScale = uint8(e.cfg.WindowScale)
 	}
 	e.blocks[t.slot].StartRx(e.mem, t.rcvNxt)
-	t.rcvAdv = t.rcvNxt.Add(seq.Size(min(t.rcvBuf, 65535)))
+	t.rcvBuf = min(max(t.rcvBuf, t.minRcvBuf()), e.maxRcvBuf(t))
+	t.rcvAdv = t.rcvNxt.Add(seq.Size(min(t.rcvBuf, maxField))) // as our SYN said
 	e.startCongestion(t)
 }

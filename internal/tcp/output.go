@@ -23,7 +23,9 @@ import (
 func (e *Engine) Output(t *TCB, b []byte, now mono.Time) int {
 	if t.want&WantControl != 0 {
 		t.want &^= WantControl
-		return e.putControl(t, b, now)
+		if n := e.putControl(t, b, now); n > 0 {
+			return n
+		}
 	}
 	if t.want&WantData != 0 {
 		if p, ok := e.plan(t, now); ok {
@@ -46,7 +48,7 @@ func (e *Engine) Output(t *TCB, b []byte, now mono.Time) int {
 		if t.ackOwed == 0 {
 			t.want &^= WantAck
 		}
-		if t.state >= Established {
+		if t.state > SynReceived || t.state == SynReceived && t.flight() > 0 { // not before our SYN
 			e.Stats.PureAcksOut++
 			return e.putAck(t, b, t.sndNxt, now)
 		}
@@ -73,10 +75,10 @@ func (e *Engine) putControl(t *TCB, b []byte, now mono.Time) int {
 
 // putSYN sends or repeats our SYN.
 func (e *Engine) putSYN(t *TCB, b []byte, f wire.Flags, now mono.Time) int {
-	if t.sndNxt == t.iss {
-		t.sndNxt = t.iss + 1
+	if t.flight() == 0 {
+		t.sndNxt++
 		t.flags |= flagTiming
-		t.rttSeq, t.rttAt = t.sndNxt, now
+		t.rttSeq, t.rttAt = t.sndNxt, microClock(now)
 	} else {
 		e.Stats.Retransmits++
 		t.flags &^= flagTiming
@@ -85,7 +87,7 @@ func (e *Engine) putSYN(t *TCB, b []byte, f wire.Flags, now mono.Time) int {
 		t.rexmtAt = now.Add(t.timeout())
 		t.verdict |= TimersMoved
 	}
-	return e.putHeader(t, b, &wire.TCP{Seq: t.iss, Ack: t.rcvNxt, Flags: f}, now)
+	return e.putHeader(t, b, &wire.TCP{Seq: t.sndUna, Ack: t.rcvNxt, Flags: f}, now)
 }
 
 // A plan says which text goes into the next segment.
@@ -93,6 +95,7 @@ type plan struct {
 	seq        seq.Value
 	n          seq.Size // octets of text
 	fin, again bool     // with FIN; a retransmission
+	small      bool     // Nagle counts it: less than a full segment
 }
 
 // plan chooses the next text, or says that there is none to be sent now.
@@ -100,20 +103,14 @@ func (e *Engine) plan(t *TCB, now mono.Time) (plan, bool) {
 	if !t.state.in(sending) {
 		return plan{}, false
 	}
-	if t.recovery != recoveryOpen {
-		if p, ok := e.planAgain(t); ok {
-			return p, true
-		}
+	if hole := e.lostHole(t); !hole.IsEmpty() {
+		return e.planAgain(t, hole) // nothing new before all is sent again
 	}
 	return e.planNew(t, now)
 }
 
 // planAgain chooses lost text (NextSeg of RFC 6675 §4, rule 1).
-func (e *Engine) planAgain(t *TCB) (plan, bool) {
-	hole := e.lostHole(t)
-	if hole.IsEmpty() {
-		return plan{}, false
-	}
+func (e *Engine) planAgain(t *TCB, hole seq.Range) (plan, bool) {
 	n := min(hole.Len(), seq.Size(e.textRoom(t)))
 	if t.pipe > 0 && t.pipe+uint32(n) > t.cc.Cwnd {
 		return plan{}, false
@@ -152,9 +149,9 @@ func (e *Engine) planNew(t *TCB, now mono.Time) (plan, bool) {
 	e.restartAfterIdle(t, now)
 	full := seq.Size(e.textRoom(t))
 	room := t.windowRoom(t.sndNxt)
-	p := plan{seq: t.sndNxt, n: min(avail, full)}
+	p := plan{seq: t.sndNxt, n: min(avail, full), small: avail < full}
 	if int64(p.n) > int64(room) {
-		p.n = seq.Size(max(room, 0))
+		p.n, p.small = seq.Size(max(room, 0)), true
 	}
 	p.fin = t.has(flagFinQueued) && p.n == avail && int64(room) > int64(p.n)
 	if p.n == 0 && !p.fin || !t.worthSending(p, avail, full) {
@@ -184,7 +181,7 @@ func (t *TCB) worthSending(p plan, avail, full seq.Size) bool {
 	case t.has(flagNoDelay):
 		return true
 	default:
-		return !t.minshall.Greater(t.sndUna) // no small segment in flight
+		return !t.minshall.InWindow(t.sndUna+1, seq.Size(t.flight())) // no small segment in flight
 	}
 }
 
@@ -233,19 +230,16 @@ func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 }
 
 func (e *Engine) sentNew(t *TCB, p plan, end seq.Value, now mono.Time) {
-	if t.flight() == 0 {
-		t.stalledAt = now
-	}
 	t.sndNxt = end
 	if p.fin {
 		t.flags |= flagFinSent
 	}
-	if p.n < seq.Size(e.textRoom(t)) {
+	if p.small {
 		t.minshall = end
 	}
 	if !t.has(flagTiming) {
 		t.flags |= flagTiming
-		t.rttSeq, t.rttAt = end, now
+		t.rttSeq, t.rttAt = end, microClock(now)
 	}
 	if t.rexmtAt == 0 || t.has(flagPersist) {
 		t.flags &^= flagPersist

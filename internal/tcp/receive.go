@@ -37,6 +37,7 @@ func (e *Engine) receiveInOrder(t *TCB, p []byte, now mono.Time) drop.Reason {
 		return e.drop(drop.NoRing) // not acknowledged, so it comes again
 	}
 	t.rcvNxt = t.rcvNxt.Add(seq.Size(len(p)))
+	t.ackOwed = 0 // duplicates of an acknowledgment that moves on say nothing
 	hadHole := t.ooo != 0
 	if hadHole {
 		e.closeHoles(t)
@@ -55,7 +56,7 @@ func (e *Engine) receiveInOrder(t *TCB, p []byte, now mono.Time) drop.Reason {
 // closeHoles moves rcvNxt over what had come early.
 func (e *Engine) closeHoles(t *TCB) {
 	set := e.ranges.At(t.ooo)
-	if set.r[0].First.LessEq(t.rcvNxt) {
+	for set.n > 0 && set.r[0].First.LessEq(t.rcvNxt) {
 		before := t.rcvNxt
 		t.rcvNxt = seq.Max(t.rcvNxt, set.r[0].End)
 		e.Stats.OctetsIn += uint64(t.rcvNxt.Minus(before))
@@ -65,9 +66,6 @@ func (e *Engine) closeHoles(t *TCB) {
 		e.releaseRanges(&t.ooo)
 	}
 }
-
-// releaseOutOfOrder forgets ranges that can no longer matter.
-func (e *Engine) releaseOutOfOrder(t *TCB) { e.releaseRanges(&t.ooo) }
 
 func (e *Engine) receiveOutOfOrder(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	t.want |= WantAck // at once (MAY-13), so that the sender learns of the hole
@@ -107,7 +105,7 @@ func (e *Engine) receiveOutOfOrder(t *TCB, s *Segment, now mono.Time) drop.Reaso
 // noteDuplicate remembers octets that came twice, for a D-SACK (RFC 2883).
 func (e *Engine) noteDuplicate(t *TCB, x seq.Range) {
 	if t.has(flagSACK) && !x.IsEmpty() {
-		t.dsack = x
+		t.dsackAt, t.dsackLen = x.First, uint16(min(x.Len(), 1<<16-1)) // a segment's worth at most
 		t.flags |= flagDSACK
 	}
 }
@@ -133,7 +131,7 @@ func (e *Engine) enlarge(t *TCB, rx ring.Stream, need int) bool {
 			return false
 		}
 		rx.Attach(ref)
-		e.armIdle(t)
+		e.armIdle(t, t.rcvAt)
 		return true
 	}
 	if r := rx.Drained(); r != 0 {
@@ -171,7 +169,7 @@ func (e *Engine) scheduleAck(t *TCB, n int, hole bool, now mono.Time) {
 	if !t.has(flagFirstData) {
 		t.flags |= flagFirstData
 		if !e.cfg.DelayFirstAck {
-			t.quick = uint8(min(t.rcvBuf/(2*uint32(t.rcvMSS)), maxQuickAcks))
+			t.quick = uint8(min(max(t.rcvBuf/(2*uint32(t.rcvMSS)), minQuickAcks), maxQuickAcks))
 		}
 	}
 	switch {

@@ -26,14 +26,8 @@ const (
 
 // recover takes one acknowledgment into account.
 func (e *Engine) recover(t *TCB, in *ackNews, now mono.Time) {
-	before := t.pipe
-	if in.advanced {
-		e.trimScoreboard(t)
-		t.retireDupAcks(in)
-	}
-	if in.sacked > 0 || in.duplicate && !t.has(flagSACK) {
-		t.dupAcks += uint8(min(1, 255-int(t.dupAcks)))
-	}
+	e.countDelivered(t, in)
+	wasFast := t.recovery == recoveryFast
 	if t.recovery != recoveryOpen && in.advanced && t.sndUna.GreaterEq(t.recover) {
 		e.recovered(t, now)
 	}
@@ -41,10 +35,10 @@ func (e *Engine) recover(t *TCB, in *ackNews, now mono.Time) {
 	switch t.recovery {
 	case recoveryOpen:
 		if e.lossFound(t) {
-			e.enterFastRecovery(t, in, before, now)
+			e.enterFastRecovery(t, in, now)
 			return
 		}
-		if t.dupAcks == 0 {
+		if t.dupAcks == 0 && !wasFast {
 			e.growWindow(t, in.acked, in.flight, now)
 		}
 	case recoveryFast:
@@ -54,16 +48,39 @@ func (e *Engine) recover(t *TCB, in *ackNews, now mono.Time) {
 	}
 }
 
+// countDelivered keeps account of duplicate ACKs and of what has left the
+// network. No octet counts twice: neither one that was selectively acknowledged
+// before, nor, without SACK, one for which a duplicate ACK stood.
+func (e *Engine) countDelivered(t *TCB, in *ackNews) {
+	mss := uint32(t.segmentSize())
+	if in.advanced {
+		before := e.trimScoreboard(t)
+		if retired := t.retireDupAcks(in); !t.has(flagSACK) {
+			before = retired * mss
+		}
+		in.delivered = in.acked - min(in.acked, before)
+	}
+	in.delivered += in.sacked
+	if in.duplicate && !t.has(flagSACK) {
+		in.delivered += mss
+	}
+	if in.sacked > 0 || in.duplicate && !t.has(flagSACK) {
+		t.dupAcks += uint8(min(1, 255-int(t.dupAcks)))
+	}
+}
+
 // retireDupAcks: an acknowledgment that advances ends a series of duplicates.
 // In recovery without SACK it takes away the segments that it covers, the
-// first of which was the hole (RFC 6582 §3.2 step 3, in segments).
-func (t *TCB) retireDupAcks(in *ackNews) {
-	if t.has(flagSACK) || t.recovery != recoveryFast {
-		t.dupAcks = 0
-		return
+// first of which was the hole (RFC 6582 §3.2 step 3, in segments). It returns
+// how many.
+func (t *TCB) retireDupAcks(in *ackNews) uint32 {
+	retired := uint32(t.dupAcks)
+	if !t.has(flagSACK) && t.recovery == recoveryFast {
+		covered := (in.acked + uint32(t.segmentSize()) - 1) / uint32(t.segmentSize())
+		retired = min(retired, max(covered, 1)-1)
 	}
-	covered := (in.acked + uint32(t.segmentSize()) - 1) / uint32(t.segmentSize())
-	t.dupAcks -= uint8(min(uint32(t.dupAcks), max(covered, 1)-1))
+	t.dupAcks -= uint8(retired) // at most what there was
+	return retired
 }
 
 // lossFound reports that fast recovery is due.
@@ -71,20 +88,26 @@ func (e *Engine) lossFound(t *TCB) bool {
 	if t.flight() == 0 {
 		return false
 	}
-	if t.has(flagSACK) {
-		return t.lostEnd.Greater(t.sndUna)
+	if t.has(flagSACK) { // RFC 6675 §5: by either measure
+		return t.dupAcks >= dupThresh || t.lostEnd.Greater(t.sndUna)
 	}
 	// RFC 6582 §3.2 step 2: duplicates of what was retransmitted before the
-	// last recovery ended are no news.
-	return t.dupAcks >= dupThresh && t.sndUna.Greater(t.recover)
+	// last recovery ended are no news. It never ends below recover, and then
+	// SND.UNA only grows.
+	return t.dupAcks >= dupThresh && t.sndUna != t.recover
 }
 
-func (e *Engine) enterFastRecovery(t *TCB, in *ackNews, before uint32, now mono.Time) {
+func (e *Engine) enterFastRecovery(t *TCB, in *ackNews, now mono.Time) {
 	e.Stats.FastRecoveries++
 	t.recovery = recoveryFast
 	t.recover = t.sndNxt
 	t.highRxt = t.sndUna
-	t.recoverFS = max(in.flight, 1)
+	// What this recovery will see delivered: not what was before it.
+	before := in.hadSacked
+	if !t.has(flagSACK) {
+		before = uint32(t.dupAcks-1) * uint32(t.segmentSize())
+	}
+	t.recoverFS = max(in.flight-min(in.flight, before), 1)
 	t.prrDelivered, t.prrOut = 0, 0
 	cc.OnLoss(&t.cc, now, in.flight, t.segmentSize())
 	e.setPipe(t)
@@ -96,10 +119,7 @@ func (e *Engine) enterFastRecovery(t *TCB, in *ackNews, before uint32, now mono.
 // what is delivered, so that the window arrives at ssthresh by the end.
 func (e *Engine) reduceProportionally(t *TCB, in *ackNews) {
 	mss := uint32(t.segmentSize())
-	delivered := in.acked + in.sacked
-	if !t.has(flagSACK) && in.duplicate {
-		delivered += mss
-	}
+	delivered := in.delivered
 	t.prrDelivered += delivered
 	send := uint32(0)
 	if t.pipe > t.cc.Ssthresh {
@@ -122,23 +142,15 @@ func (e *Engine) reduceProportionally(t *TCB, in *ackNews) {
 
 // recovered ends a recovery.
 func (e *Engine) recovered(t *TCB, now mono.Time) {
-	if t.recovery == recoveryFast {
-		t.cc.Cwnd = max(t.cc.Ssthresh, uint32(t.segmentSize()))
-	}
 	t.recovery = recoveryOpen
 	t.dupAcks = 0
-	t.lostEnd, t.highRxt = t.sndUna, t.sndUna
 	cc.OnRecovered(&t.cc, now, t.segmentSize())
 }
 
 // enterLoss is a retransmission time-out (RFC 5681 §3.1, RFC 6298 §5): all that
 // is not selectively acknowledged is lost.
 func (e *Engine) enterLoss(t *TCB, now mono.Time) {
-	if t.recovery != recoveryLoss {
-		cc.OnRTO(&t.cc, now, t.flight(), t.segmentSize())
-	} else {
-		t.cc.Cwnd = uint32(t.segmentSize())
-	}
+	cc.OnRTO(&t.cc, now, t.flight(), t.segmentSize())
 	if t.sacked != 0 && e.ranges.At(t.sacked).r[0].First == t.sndUna {
 		// The peer acknowledged this selectively and yet not at all: it has
 		// reneged (RFC 2018 §8). Believe none of it.

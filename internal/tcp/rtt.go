@@ -12,26 +12,26 @@ import (
 )
 
 // sampleRTT measures on an acknowledgment that advances. One octet is timed at
-// a time, to the nanosecond; after a retransmission only the echoed timestamp
+// a time, to the microsecond; after a retransmission only the echoed timestamp
 // tells which transmission was acknowledged, to the millisecond.
 func (e *Engine) sampleRTT(t *TCB, ack seq.Value, o *wire.Options, now mono.Time) {
 	switch {
 	case t.has(flagTiming):
 		if ack.GreaterEq(t.rttSeq) {
 			t.flags &^= flagTiming
-			e.measured(t, now.Sub(t.rttAt))
+			e.measured(t, microClock(now)-t.rttAt)
 		}
 	case t.has(flagTS) && o.Present.Has(wire.HasTimestamp) && o.TSEcr != 0 && t.backoff > 0:
 		if ms := t.timestamp(now) - o.TSEcr; ms < uint32(time.Hour.Milliseconds()) {
-			e.measured(t, time.Duration(max(ms, 1))*time.Millisecond)
+			e.measured(t, max(ms, 1)*1000)
 		}
 	}
 }
 
 // measured updates SRTT, RTTVAR and RTO. As in Linux the minimum applies to
 // the variance term: RTO = SRTT + max(4·RTTVAR, RTOMin).
-func (e *Engine) measured(t *TCB, rtt time.Duration) {
-	r := max(micros(rtt), 1)
+func (e *Engine) measured(t *TCB, rtt uint32) {
+	r := min(max(rtt, 1), maxRTT)
 	if t.srtt == 0 {
 		t.srtt = r * 8
 		t.rttVar = r * 2 // r/2, times 4

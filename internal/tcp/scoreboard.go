@@ -16,7 +16,7 @@ import (
 func (e *Engine) takeSACK(t *TCB, s *Segment) uint32 {
 	fresh := seq.Size(0)
 	for _, b := range s.Options.SACK[:s.Options.NumSACK] {
-		if !b.First.Less(b.End) || b.End.Greater(t.sndNxt) || b.First.Less(t.sndUna) || !b.End.Greater(s.Ack) {
+		if !b.First.Less(b.End) || b.End.Greater(t.sndNxt) || b.First.Less(t.sndUna) || b.First.Less(s.Ack) {
 			continue
 		}
 		if t.sacked == 0 && !e.attachRanges(&t.sacked) {
@@ -51,16 +51,19 @@ func (e *Engine) releaseRanges(i *slab.Index) {
 	}
 }
 
-// trimScoreboard forgets what has been cumulatively acknowledged.
-func (e *Engine) trimScoreboard(t *TCB) {
+// trimScoreboard forgets what has been cumulatively acknowledged, and returns
+// how many octets of it had been selectively acknowledged before.
+func (e *Engine) trimScoreboard(t *TCB) uint32 {
 	if t.sacked == 0 {
-		return
+		return 0
 	}
 	set := e.ranges.At(t.sacked)
-	t.sackedOctets -= uint32(set.trim(t.sndUna))
+	gone := uint32(set.trim(t.sndUna))
+	t.sackedOctets -= gone
 	if set.n == 0 {
 		e.releaseRanges(&t.sacked)
 	}
+	return gone
 }
 
 // lossEdge returns the position below which everything that is not
@@ -82,26 +85,35 @@ func (e *Engine) lossEdge(t *TCB) seq.Value {
 	return t.sndUna
 }
 
+// moveLossEdge decides what counts as lost: what the scoreboard says, and in
+// fast recovery the segment at SND.UNA in any case. It was the cause of the
+// recovery, or a partial acknowledgment has just stopped there (RFC 6582 §3.2,
+// RFC 6675 §5 step 4.2). After a time-out it is all that was sent before.
+func (e *Engine) moveLossEdge(t *TCB) {
+	if t.recovery == recoveryOpen {
+		// Without a meaning now, and so they must not grow old: positions are
+		// compared on a circle.
+		t.highRxt, t.lostEnd = t.sndUna, t.sndUna
+	}
+	t.highRxt, t.lostEnd = seq.Max(t.highRxt, t.sndUna), seq.Max(t.lostEnd, t.sndUna)
+	if t.recovery == recoveryFast {
+		first := seq.Min(t.sndUna.Add(seq.Size(t.segmentSize())), t.recover)
+		t.lostEnd = seq.Max(t.lostEnd, first)
+	}
+	t.lostEnd = seq.Max(t.lostEnd, e.lossEdge(t))
+}
+
 // setPipe estimates the octets in the network (SetPipe of RFC 6675 §4), after
 // moving the loss edge.
 func (e *Engine) setPipe(t *TCB) {
 	flight := t.flight()
+	e.moveLossEdge(t)
 	if t.sacked == 0 && t.dupAcks == 0 && t.recovery == recoveryOpen {
 		t.pipe = flight
 		return
 	}
-	t.highRxt = seq.Max(t.highRxt, t.sndUna)
-	if t.has(flagSACK) {
-		t.lostEnd = seq.Max(seq.Max(t.lostEnd, t.sndUna), e.lossEdge(t))
-	} else {
-		e.setLostReno(t)
-	}
-	lost, resent := t.lostEnd.Minus(t.sndUna), seq.Size(0)
-	if t.highRxt.Less(t.lostEnd) {
-		resent = t.highRxt.Minus(t.sndUna)
-	} else {
-		resent = lost
-	}
+	lost := t.lostEnd.Minus(t.sndUna)
+	resent := seq.Min(t.highRxt, t.lostEnd).Minus(t.sndUna)
 	gone := uint32(0)
 	if t.sacked != 0 {
 		set := e.ranges.At(t.sacked)
@@ -114,28 +126,14 @@ func (e *Engine) setPipe(t *TCB) {
 	t.pipe = flight - min(flight, gone+uint32(lost)) + uint32(resent)
 }
 
-// setLostReno is the loss edge without SACK: the segment at SND.UNA in fast
-// recovery, all that was sent before the time-out after one.
-func (e *Engine) setLostReno(t *TCB) {
-	switch t.recovery {
-	case recoveryFast:
-		t.lostEnd = seq.Min(t.sndUna.Add(seq.Size(t.segmentSize())), t.sndNxt)
-	case recoveryLoss:
-		t.lostEnd = seq.Max(t.lostEnd, t.sndUna)
-	default:
-		t.lostEnd = t.sndUna
-	}
-}
-
 // lostHole returns the next stretch to be retransmitted, empty if there is
 // none.
 func (e *Engine) lostHole(t *TCB) seq.Range {
-	first := seq.Max(t.highRxt, t.sndUna)
-	if !first.Less(t.lostEnd) {
+	if t.recovery == recoveryOpen || !t.highRxt.Less(t.lostEnd) {
 		return seq.Range{}
 	}
 	if t.sacked == 0 {
-		return seq.Range{First: first, End: t.lostEnd}
+		return seq.Range{First: t.highRxt, End: t.lostEnd}
 	}
-	return e.ranges.At(t.sacked).gapAt(first, t.lostEnd)
+	return e.ranges.At(t.sacked).gapAt(t.highRxt, t.lostEnd)
 }

@@ -11,6 +11,25 @@ type Segment struct {
 	wire.TCP
 	Options wire.Options
 	Payload []byte
+
+	// What the segment was before the steps cut it to the window.
+	first seq.Value // SEG.SEQ
+	text  bool      // it had text
+	bare  bool      // it had a SYN, so its window is not scaled (RFC 7323 §2.2)
+	cut   bool      // text beyond the window was cut off
+}
+
+// note remembers what the steps may change.
+func (s *Segment) note() {
+	s.first, s.text, s.bare, s.cut = s.Seq, len(s.Payload) > 0, s.Flags.Has(wire.SYN), false
+}
+
+// window is the peer's window in octets.
+func (s *Segment) window(scale uint8) uint32 {
+	if s.bare {
+		return uint32(s.Window)
+	}
+	return uint32(s.Window) << scale
 }
 
 // length is SEG.LEN: text, SYN and FIN.

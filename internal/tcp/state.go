@@ -51,21 +51,23 @@ const (
 	receiving set = 1<<Established | 1<<FinWait1 | 1<<FinWait2
 	// sending: our FIN has not been acknowledged and text may be in flight.
 	sending set = 1<<Established | 1<<CloseWait | 1<<FinWait1 | 1<<Closing | 1<<LastAck
-	// finAhead: our own FIN is queued or sent, not yet acknowledged.
-	finAhead set = 1<<FinWait1 | 1<<Closing | 1<<LastAck
+	// abortable: the peer may still count on us, so an abort sends a RST (RFC
+	// 9293 §3.10.5).
+	abortable set = 1<<SynReceived | 1<<Established | 1<<FinWait1 | 1<<FinWait2 | 1<<CloseWait
 )
 
-// legal lists the transitions of RFC 9293 figure 5, plus those that its text
-// adds: reset and abort lead to CLOSED from anywhere, and a segment that
-// acknowledges our FIN and carries the peer's leads from FIN-WAIT-1 straight
-// to TIME-WAIT. Tests check every change against it.
+// legal lists the transitions of RFC 9293 figure 5, plus CLOSED from anywhere,
+// where reset and abort lead. Two edges of the figure are two transitions here:
+// a CLOSE in SYN-RECEIVED waits for ESTABLISHED, and a segment that
+// acknowledges our FIN and carries the peer's goes through FIN-WAIT-2. Tests
+// check that each is reached and that no other is taken.
 var legal = [numStates]set{
 	Closed:      1<<SynSent | 1<<SynReceived,
 	SynSent:     1<<SynReceived | 1<<Established | 1<<Closed,
-	SynReceived: 1<<Established | 1<<FinWait1 | 1<<Closed,
+	SynReceived: 1<<Established | 1<<Closed,
 	Established: 1<<FinWait1 | 1<<CloseWait | 1<<Closed,
 	CloseWait:   1<<LastAck | 1<<Closed,
-	FinWait1:    1<<FinWait2 | 1<<Closing | 1<<TimeWait | 1<<Closed,
+	FinWait1:    1<<FinWait2 | 1<<Closing | 1<<Closed,
 	FinWait2:    1<<TimeWait | 1<<Closed,
 	Closing:     1<<TimeWait | 1<<Closed,
 	LastAck:     1 << Closed,

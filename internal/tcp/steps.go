@@ -28,13 +28,18 @@ func (e *Engine) inputSteps(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	if s.Flags.Has(wire.SYN) {
 		return e.stepSYN(t, now)
 	}
+	e.trimFront(t, s)
+	e.trimBack(t, s)
 	if r := e.stepACK(t, s, now); r != drop.None {
 		return r
 	}
 	// The sixth step, URG: urgent text is delivered in line.
 	r := e.stepText(t, s, now)
 	if t.state != Closed {
-		e.stepFIN(t, s, now)
+		e.stepFIN(t, s)
+	}
+	if r == drop.None && s.cut {
+		return drop.OutOfWindow // counted by trimBack
 	}
 	return r
 }
@@ -47,38 +52,41 @@ func (e *Engine) stepTimestamp(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	if !s.Options.Present.Has(wire.HasTimestamp) {
 		return e.drop(drop.NoTimestamp) // RFC 7323 §3.2: silently
 	}
-	if int32(s.Options.TSVal-t.tsRecent) < 0 && milliClock(now)-t.tsRecentAt < millis(pawsExpiry) {
+	if int32(s.Options.TSVal-t.tsRecent) < 0 && now.Sub(t.rcvAt) < pawsExpiry {
 		e.dupAck(t, s, now)
 		return e.drop(drop.PAWS)
 	}
 	return drop.None
 }
 
-// updateTSRecent takes the peer's timestamp for the next echo (RFC 7323 §4.3).
-func (e *Engine) updateTSRecent(t *TCB, s *Segment, now mono.Time) {
-	if t.has(flagTS) && s.Options.Present.Has(wire.HasTimestamp) &&
-		s.Seq.LessEq(t.rcvAcked) &&
-		(int32(s.Options.TSVal-t.tsRecent) >= 0 || milliClock(now)-t.tsRecentAt >= millis(pawsExpiry)) {
-		t.tsRecent, t.tsRecentAt = s.Options.TSVal, milliClock(now)
+// noteTimestamp takes the peer's timestamp for the next echo (RFC 7323 §4.3) from
+// a segment that began at first, after PAWS and after its acknowledgment was
+// found good. The echo is that of the oldest segment not acknowledged yet.
+func (t *TCB) noteTimestamp(s *Segment, first seq.Value) {
+	if t.has(flagTS) && first.LessEq(t.rcvAcked) {
+		t.tsRecent = s.Options.TSVal
 	}
 }
 
-// stepSequence is the first step: is any of the segment in the window? What
-// is outside is trimmed off.
+// stepSequence is the first step: is any of the segment in the window?
 func (e *Engine) stepSequence(t *TCB, s *Segment, now mono.Time) drop.Reason {
-	if t.state == SynReceived && s.Flags.Has(wire.SYN|wire.ACK) && s.Seq == t.irs {
-		// The peer's half of a simultaneous open (RFC 9293 figure 8): its SYN
-		// is known, its ACK is news.
-		s.Flags &^= wire.SYN
-		s.Seq++
+	if t.state == SynReceived && s.Flags&(wire.SYN|wire.RST) == wire.SYN && s.Seq+1 == t.rcvNxt {
+		switch {
+		case !s.Flags.Has(wire.ACK):
+			t.want |= WantControl // the peer lost our SYN-ACK
+			return e.drop(drop.SeqOld)
+		case !t.has(flagPassive):
+			// The peer's half of a simultaneous open (RFC 9293 figure 7): its
+			// SYN is known and acknowledged once more, its ACK is news.
+			s.Flags &^= wire.SYN
+			s.Seq++
+			t.want |= WantAck
+		}
 	}
 	wnd := t.rcvAdv.Minus(t.rcvNxt)
 	if !acceptable(s.Seq, s.length(), t.rcvNxt, wnd) {
 		return e.unacceptable(t, s, now)
 	}
-	e.updateTSRecent(t, s, now)
-	e.trimFront(t, s)
-	e.trimBack(t, s, now)
 	return drop.None
 }
 
@@ -102,11 +110,9 @@ func (e *Engine) unacceptable(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	switch {
 	case s.Flags.Has(wire.RST):
 		return e.drop(drop.RSTOutside)
-	case t.state == SynReceived && s.Flags.Has(wire.SYN) && s.Seq == t.irs:
-		t.want |= WantControl // the peer lost our SYN-ACK
-		return e.drop(drop.SeqOld)
 	case s.Flags.Has(wire.SYN):
-		return e.stepSYN(t, now)
+		e.challenge(t, now)
+		return e.drop(drop.SYNInWindow)
 	case len(s.Payload) > 0 && s.textEnd().LessEq(t.rcvNxt):
 		e.noteDuplicate(t, seq.Range{First: s.Seq, End: s.textEnd()})
 		t.quick = max(t.quick, 1)
@@ -132,13 +138,7 @@ func (e *Engine) trimFront(t *TCB, s *Segment) {
 	if !s.Seq.Less(t.rcvNxt) {
 		return
 	}
-	old := t.rcvNxt.Minus(s.Seq)
-	if s.Flags.Has(wire.SYN) {
-		s.Flags &^= wire.SYN // acceptable only as a repetition
-		s.Seq++
-		old--
-	}
-	if n := min(old, seq.Size(len(s.Payload))); n > 0 {
+	if n := min(t.rcvNxt.Minus(s.Seq), seq.Size(len(s.Payload))); n > 0 {
 		e.noteDuplicate(t, seq.Range{First: s.Seq, End: s.Seq.Add(n)})
 		t.want |= WantAck
 		s.Payload = s.Payload[n:]
@@ -151,11 +151,12 @@ func (e *Engine) trimFront(t *TCB, s *Segment) {
 }
 
 // trimBack cuts what the window does not take, and a FIN behind it.
-func (e *Engine) trimBack(t *TCB, s *Segment, now mono.Time) {
+func (e *Engine) trimBack(t *TCB, s *Segment) {
 	room := t.rcvAdv.Minus(s.Seq)
 	if seq.Size(len(s.Payload)) > room {
 		s.Payload = s.Payload[:room]
 		s.Flags &^= wire.FIN
+		s.cut = true
 		e.drop(drop.OutOfWindow)
 		t.want |= WantAck
 	}
@@ -210,15 +211,14 @@ func (e *Engine) stepACK(t *TCB, s *Segment, now mono.Time) drop.Reason {
 			e.replyReset(s, t.key)
 			return e.drop(drop.AckUnacceptable)
 		}
-		t.sndWnd = uint32(s.Window) << t.sndScale
-		t.sndMax = max(t.sndMax, t.sndWnd)
-		t.sndWL1, t.sndWL2 = s.Seq, s.Ack
+		t.noteWindow(s, s.window(t.sndScale))
 		e.establish(t, now)
 	}
 	if s.Ack.Greater(t.sndNxt) || s.Ack.Less(t.sndUna.Sub(seq.Size(t.sndMax))) {
 		e.challenge(t, now) // RFC 5961 §5
 		return e.drop(drop.AckUnacceptable)
 	}
+	t.noteTimestamp(s, s.first)
 	e.processAck(t, s, now)
 	e.ackedFin(t, now)
 	return drop.None
@@ -244,8 +244,8 @@ func (e *Engine) ackedFin(t *TCB, now mono.Time) {
 
 // stepFIN is the eighth step; it also takes a FIN that came early, once the
 // text before it is there.
-func (e *Engine) stepFIN(t *TCB, s *Segment, now mono.Time) {
-	if s.Flags.Has(wire.FIN) && t.state.in(receiving) && !t.has(flagFinSeen) {
+func (e *Engine) stepFIN(t *TCB, s *Segment) {
+	if s.Flags.Has(wire.FIN) && t.state.in(receiving) && !t.has(flagFinSeen) && e.endsText(t, s.textEnd()) {
 		t.flags |= flagFinSeen
 		t.finSeq = s.textEnd()
 	}
@@ -257,7 +257,7 @@ func (e *Engine) stepFIN(t *TCB, s *Segment, now mono.Time) {
 	t.rcvAdv = seq.Max(t.rcvAdv, t.rcvNxt)
 	t.verdict |= PeerDone
 	t.want |= WantAck
-	e.releaseOutOfOrder(t)
+	e.releaseRanges(&t.ooo)
 	switch t.state {
 	case Established:
 		e.setState(t, CloseWait)
@@ -268,11 +268,16 @@ func (e *Engine) stepFIN(t *TCB, s *Segment, now mono.Time) {
 	}
 }
 
+// endsText reports that no text beyond v has come: a FIN at v is not a lie.
+func (e *Engine) endsText(t *TCB, v seq.Value) bool {
+	return t.ooo == 0 || e.ranges.At(t.ooo).last().End.LessEq(v)
+}
+
 // challenge sends an ACK so that an honest peer can correct itself, at a
 // limited rate per connection (RFC 5961 §7). The limit moves by chance, so that
 // nobody can count on it.
 func (e *Engine) challenge(t *TCB, now mono.Time) {
-	second := milliClock(now) / 1000
+	second := uint8(milliClock(now) / 1000) // modulo 256: a rare second may have too small a limit
 	if second != t.challengeT {
 		t.challengeT, t.challenges = second, uint8(e.rnd.Uint64()&3)
 	}

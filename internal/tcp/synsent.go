@@ -6,13 +6,14 @@ import (
 	"github.com/mtcp-go/mtcp/internal/drop"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/tcp/cc"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
 func (e *Engine) inputSynSent(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	// First, the ACK bit.
 	hasAck := s.Flags.Has(wire.ACK)
-	if hasAck && s.Ack != t.sndNxt || hasAck && t.sndNxt == t.iss {
+	if hasAck && (s.Ack != t.sndNxt || t.flight() == 0) { // flight 0: our SYN has not left yet
 		if !s.Flags.Has(wire.RST) {
 			e.replyReset(s, t.key)
 		}
@@ -39,8 +40,8 @@ func (e *Engine) inputSynSent(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	t.sndWnd = uint32(s.Window)
 	t.sndMax = t.sndWnd
 	t.sndWL1, t.sndWL2 = s.Seq, s.Ack
-	e.advance(t, s.Ack, &s.Options, now)
 	e.establish(t, now)
+	e.advance(t, s.Ack, &s.Options, now)
 	t.want |= WantAck
 	// Fifth: text and FIN beside the SYN are taken as if they came after it.
 	if len(s.Payload) > 0 || s.Flags.Has(wire.FIN) {
@@ -65,15 +66,30 @@ func (e *Engine) simultaneousOpen(t *TCB, s *Segment) drop.Reason {
 func (e *Engine) establish(t *TCB, now mono.Time) {
 	e.setState(t, Established)
 	t.verdict |= Opened
-	t.backoff = 0
-	if t.has(flagKeepAlive) {
-		t.keepAt = now.Add(keepDuration(t.keepIdle))
+	t.want &^= WantControl
+	if t.has(flagKeepAlive) && !t.has(flagOrphan) {
+		t.keepAt = now.Add(fromSeconds(t.keepIdle))
 		t.verdict |= TimersMoved
 	}
+	e.doubtHandshake(t)
 	if t.has(flagFinQueued) {
 		e.setState(t, FinWait1)
 	}
 	if t.sndEnd != t.sndNxt || t.has(flagFinQueued) {
 		t.want |= WantData
+	}
+}
+
+// doubtHandshake draws the conclusions from a SYN or SYN-ACK that had to be sent
+// again: the RTO begins at three seconds unless a timestamp has measured the
+// path (RFC 6298 §5.7), and after a second loss the window at one segment (RFC
+// 5681 §3.1; after the first it does not, as in Linux).
+func (e *Engine) doubtHandshake(t *TCB) {
+	if t.backoff == 0 {
+		return
+	}
+	t.rto = min(max(t.rto, micros(rtoAfterSYN)), micros(e.cfg.RTOMax))
+	if t.backoff > 1 {
+		cc.Init(&t.cc, e.cfg.Congestion, t.segmentSize(), uint32(t.segmentSize()))
 	}
 }

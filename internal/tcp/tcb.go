@@ -22,96 +22,90 @@ import (
 //	──────┤──unread────┤── window promised ──┤            receive sequence space
 //	                     (out-of-order ranges)
 type TCB struct {
-	// Line 0: touched by every segment.
-	state      State
-	want       Want
-	verdict    Verdict
-	flags      flag
-	slot       slab.Index
-	sndUna     seq.Value // oldest unacknowledged
-	sndNxt     seq.Value // next to be sent for the first time
-	sndWnd     uint32    // peer's window, octets, from sndUna as of sndWL2
-	sndWL1     seq.Value // segment that last updated sndWnd: sequence
-	sndWL2     seq.Value // and acknowledgment
-	rcvNxt     seq.Value // next expected
-	rcvAdv     seq.Value // right edge of the window promised; never moves left
-	rcvAcked   seq.Value // last acknowledgment number sent
-	tsRecent   uint32    // RFC 7323: peer's timestamp to echo
-	sndEnd     seq.Value // end of what the application has written
-	pipe       uint32    // octets thought to be in the network
-	sndMax     uint32    // largest window the peer has offered (RFC 5961 §5)
-	mss        uint16    // largest segment to the peer, octets, options included
-	ourMSS     uint16    // what we announced
-	sndScale   uint8     // shift of the peer's windows
-	rcvScale   uint8     // shift of ours
-	quick      uint8     // segments still to be acknowledged at once
-	dupAcks    uint8
-	recovery   recoveryState
-	backoff    uint8  // retransmissions since progress
-	neighbour  uint32 // shard: cached neighbour, 0 none
-	listNext   uint32 // shard: ready list
-	listPrev   uint32 //
-	listed     uint8  // shard: which list
-	probes     uint8  // unanswered window or keep-alive probes
-	rcvMSS     uint16 // largest segment seen from the peer
-	challenges uint8  // challenge ACKs in the present second
-	ackOwed    uint8  // duplicate ACKs owed to a peer without SACK
-	tos, ttl   uint8
+	// Line 0: what the fast path asks and moves.
+	state    State
+	want     Want
+	verdict  Verdict
+	recovery recoveryState
+	flags    flag
+	slot     slab.Index
+	sndUna   seq.Value  // oldest unacknowledged
+	sndNxt   seq.Value  // next to be sent for the first time
+	sndEnd   seq.Value  // end of what the application has written
+	sndWnd   uint32     // peer's window, octets, from sndUna on
+	sndWL1   seq.Value  // segment that last updated sndWnd: sequence
+	sndWL2   seq.Value  // and acknowledgment
+	rcvNxt   seq.Value  // next expected
+	rcvAdv   seq.Value  // right edge of the window promised; never moves left
+	rcvAcked seq.Value  // last acknowledgment number sent
+	tsRecent uint32     // RFC 7323: peer's timestamp to echo
+	ooo      slab.Index // ranges received out of order, 0 none
+	sacked   slab.Index // ranges that the peer has selectively acknowledged, 0 none
+	dupAcks  uint8
+	sndScale uint8 // shift of the peer's windows
+	rcvScale uint8 // shift of ours
+	quick    uint8 // segments still to be acknowledged at once
+
+	// Line 1: times and sizes that an ordinary segment needs. Timers are zero
+	// when off.
+	rcvAt    mono.Time // when the last acceptable segment came
+	rexmtAt  mono.Time // RTO, or window probe when flagPersist
+	ackAt    mono.Time // delayed ACK
+	sentAt   mono.Time // when text was last sent
+	pipe     uint32    // octets thought to be in the network
+	rto      uint32    // µs, without back-off
+	srtt     uint32    // smoothed RTT, µs × 8; 0 is none yet
+	mss      uint16    // largest segment to the peer, octets, options included
+	rcvMSS   uint16    // largest segment seen from the peer
+	rttSeq   seq.Value // octet whose acknowledgment is being timed
+	rttAt    uint32    // when it was sent, µs clock
+	minshall seq.Value // end of the last small segment sent (Nagle)
+	backoff  uint8     // retransmissions since progress
+	probes   uint8     // unanswered window or keep-alive probes
+	listed   uint8     // shard: which ready list
+	ackOwed  uint8     // duplicate ACKs owed to a peer without SACK
 
 	// Line 2: congestion control.
-	cc cc.State
+	cc     cc.State
+	sndMax uint32 // largest window the peer has offered (RFC 5961 §5)
+	rttVar uint32 // deviation of the RTT, µs × 4
 
-	// Timers, zero when off, and the round-trip time.
-	rexmtAt mono.Time // RTO, or window probe when flagPersist
-	ackAt   mono.Time // delayed ACK
-	keepAt  mono.Time // keep-alive
-	lifeAt  mono.Time // FIN-WAIT-2, linger, orphan
-	idleAt  mono.Time // give rings back
-	rttAt   mono.Time // when rttSeq was sent
-	rttSeq  seq.Value // octet whose acknowledgment is being timed
-	srtt    uint32    // smoothed RTT, µs × 8; 0 is none yet
-	rttVar  uint32    // its deviation, µs × 4
-	rto     uint32    // µs, without back-off
+	// Line 3: identity, the shard's words, buffers.
+	key       flow.Key4
+	listNext  uint32    // shard: ready list
+	listPrev  uint32    // shard: ready list
+	neighbour uint32    // shard: cached neighbour, 0 none
+	keepAt    mono.Time // keep-alive; of an orphan: FIN-WAIT-2 and linger
+	idleAt    mono.Time // give rings back
+	tsOffset  uint32    // added to our timestamp clock
+	listener  uint32    // shard: the listener that a passive open belongs to
+	rcvBuf    uint32
+	sndBuf    uint32
+	tuneSeq   seq.Value // receive autotuning: read position
+	tuneAt    uint32    // and µs clock at the beginning of the round
 
-	// Identity and the peer's offers.
-	key        flow.Key4
-	iss, irs   seq.Value
-	tsOffset   uint32    // added to our timestamp clock
-	tsRecentAt uint32    // ms clock when tsRecent was taken
-	rcvAt      mono.Time // when the last acceptable segment came
-	listener   uint32    // shard: the listener that a passive open belongs to
-	soft       sock.Errno
-	errno      sock.Errno
-
-	// Recovery.
+	// Line 4: recovery, rare events, settings.
 	recover      seq.Value // recovery ends when this is acknowledged
 	highRxt      seq.Value // next octet to be considered for retransmission
 	lostEnd      seq.Value // octets below that are not sacked count as lost
-	sacked       slab.Index
 	sackedOctets uint32
 	prrDelivered uint32
 	prrOut       uint32
 	recoverFS    uint32
-
-	// Reassembly and acknowledgments.
-	ooo        slab.Index
-	finSeq     seq.Value // of the peer's FIN, when flagFinSeen
-	dsack      seq.Range
-	minshall   seq.Value // end of the last small segment sent (Nagle)
-	challengeT uint32    // second of challenges, ms clock
-
-	// Buffers.
-	rcvBuf, sndBuf uint32
-	tuneSeq        seq.Value // receive autotuning: read position
-	tuneAt         mono.Time // and time at the beginning of the round
-	sentAt         mono.Time // when text was last sent
-	stalledAt      mono.Time // since when there has been no progress (user time-out)
-
-	// Settings.
-	keepIdle, keepIntvl uint32 // ms
-	userTimeout         uint32 // ms, 0 default
-	linger              uint32 // ms, lingerOff
-	keepCount           uint8
+	finSeq       seq.Value // of the peer's FIN, when flagFinSeen
+	dsackAt      seq.Value // a duplicate to report, when flagDSACK
+	stalledAt    uint32    // since when there is no progress, ms clock (user time-out)
+	userTimeout  uint32    // ms, 0 default
+	linger       uint32    // ms, or lingerOff
+	keepIdle     uint16    // s
+	keepIntvl    uint16    // s
+	dsackLen     uint16
+	ourMSS       uint16 // what we announced
+	keepCount    uint8
+	challengeT   uint8 // second of challenges, ms clock
+	challenges   uint8 // challenge ACKs in that second
+	tos, ttl     uint8
+	soft, errno  uint8 // sock.Errno
 }
 
 // lingerOff means that Close goes on in the background without limit.
@@ -139,13 +133,13 @@ const (
 	flagKeepAlive                  //
 	flagFirstData                  // a data segment has come
 	flagRST                        // an RST is to be sent
-	flagRSTAck                     // and it acknowledges
-	flagDSACK                      // dsack holds a duplicate to report
+	flagDSACK                      // dsackAt, dsackLen are a duplicate to report
 	flagForce                      // send what there is, however little: override time-out
 	flagStarved                    // a writer waits for ring memory
 	flagRcvBufSet                  // the application fixed the buffer: no tuning
 	flagSndBufSet                  //
 	flagTuning                     // tuneSeq, tuneAt are valid
+	flagSoft                       // soft holds an error that may pass
 )
 
 func (t *TCB) has(f flag) bool { return t.flags&f != 0 }
@@ -199,7 +193,7 @@ func (t *TCB) TakeVerdict() Verdict {
 func (t *TCB) HasNews() bool { return t.verdict != 0 }
 
 // Errno returns why the connection broke.
-func (t *TCB) Errno() sock.Errno { return t.errno }
+func (t *TCB) Errno() sock.Errno { return sock.Errno(t.errno) }
 
 // IsPassive reports whether the connection came in through a listener.
 func (t *TCB) IsPassive() bool { return t.has(flagPassive) }

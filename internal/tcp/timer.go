@@ -14,7 +14,7 @@ import (
 // NextTimer returns when Timeout wants to be called; Never if it does not.
 func (t *TCB) NextTimer() mono.Time {
 	next := mono.Never
-	for _, at := range [...]mono.Time{t.rexmtAt, t.ackAt, t.keepAt, t.lifeAt, t.idleAt} {
+	for _, at := range [...]mono.Time{t.rexmtAt, t.ackAt, t.keepAt, t.idleAt} {
 		if at != 0 && at < next {
 			next = at
 		}
@@ -46,10 +46,11 @@ func (e *Engine) Timeout(t *TCB, now mono.Time) {
 		}
 	}
 	if t.state != Closed && due(&t.keepAt, now) {
-		e.onKeepAlive(t, now)
-	}
-	if t.state != Closed && due(&t.lifeAt, now) {
-		e.onLife(t)
+		if t.has(flagOrphan) {
+			e.onLife(t)
+		} else {
+			e.onKeepAlive(t, now)
+		}
 	}
 	if t.state != Closed && due(&t.idleAt, now) {
 		e.onIdle(t, now)
@@ -60,22 +61,44 @@ func (e *Engine) Timeout(t *TCB, now mono.Time) {
 // again, R2 ends the connection).
 func (e *Engine) onRTO(t *TCB, now mono.Time) {
 	e.Stats.RTOs++
+	if t.backoff == 0 {
+		t.stalledAt = milliClock(now) - t.rto/1000 // when the timer was started
+	}
 	if e.gaveUp(t, now) {
 		e.fail(t, t.giveUpReason())
 		return
 	}
-	t.backoff++
+	t.backoff += uint8(min(1, 255-int(t.backoff)))
 	if t.backoff == r1 {
 		t.neighbour = 0
 	}
-	t.rexmtAt = now.Add(min(t.timeout(), e.cfg.RTOMax))
-	switch t.state {
-	case SynSent, SynReceived:
+	t.rexmtAt = now.Add(e.patience(t, now))
+	switch {
+	case t.state == SynSent, t.state == SynReceived:
 		t.flags &^= flagTiming
 		t.want |= WantControl
+	case t.flight() == 0: // nothing has left yet: see Unreachable
+		t.rexmtAt = 0
+		t.wantUnsent()
 	default:
 		e.enterLoss(t, now)
 	}
+}
+
+// patience is the RTO with back-off and its bounds: RTOMax, and what is left of
+// the user time-out, so that it is kept to the millisecond.
+func (e *Engine) patience(t *TCB, now mono.Time) time.Duration {
+	wait := min(t.timeout(), e.cfg.RTOMax)
+	if t.userTimeout != 0 {
+		left := fromMillis(t.userTimeout) - t.stalledFor(now)
+		wait = min(wait, max(left, time.Millisecond))
+	}
+	return wait
+}
+
+// stalledFor is how long there has been no progress.
+func (t *TCB) stalledFor(now mono.Time) time.Duration {
+	return fromMillis(milliClock(now) - t.stalledAt)
 }
 
 // gaveUp is R2: by number of retransmissions, or by time if the application
@@ -86,24 +109,29 @@ func (e *Engine) gaveUp(t *TCB, now mono.Time) bool {
 	switch {
 	case t.state == SynSent:
 		limit = e.cfg.SynRetries
-	case t.state == SynReceived:
+	case t.state == SynReceived && t.has(flagPassive):
 		limit = e.cfg.SynAckRetries
+	case t.state == SynReceived: // our SYN, too: MUST-23
+		limit = e.cfg.SynRetries
 	case t.has(flagOrphan):
 		limit = min(limit, e.cfg.OrphanRetries)
 	}
 	if t.sndWnd == 0 && t.state.in(sending) && now.Sub(t.rcvAt) < e.cfg.RTOMax {
 		return false
 	}
+	if t.userTimeout != 0 && t.stalledFor(now) >= fromMillis(t.userTimeout) {
+		return true
+	}
 	if t.userTimeout != 0 && t.state >= Established {
-		return now.Sub(t.stalledAt) >= time.Duration(t.userTimeout)*time.Millisecond
+		return false
 	}
 	return int(t.backoff) >= limit
 }
 
 // giveUpReason is the soft error that was reported last, if any (MUST-47).
 func (t *TCB) giveUpReason() sock.Errno {
-	if t.soft != sock.OK {
-		return t.soft
+	if t.has(flagSoft) {
+		return sock.Errno(t.soft)
 	}
 	return sock.TimedOut
 }
@@ -111,16 +139,11 @@ func (t *TCB) giveUpReason() sock.Errno {
 // onPersist probes a window that is shut, or sends what is too little to be
 // sent gladly (RFC 9293 §3.8.6.1 and §3.8.6.2.1).
 func (e *Engine) onPersist(t *TCB, now mono.Time) {
-	limit := e.cfg.Retries
-	if t.has(flagOrphan) {
-		limit = min(limit, e.cfg.OrphanRetries)
-	}
-	if int(t.probes) >= limit || t.userTimeout != 0 && t.probes > 0 &&
-		now.Sub(t.stalledAt) >= time.Duration(t.userTimeout)*time.Millisecond {
+	if e.probedEnough(t, now) {
 		e.fail(t, t.giveUpReason())
 		return
 	}
-	if t.sndWnd > t.flight() { // room for something: the override time-out
+	if t.sndWnd > 0 { // room for something: the override time-out
 		t.flags |= flagForce
 		t.want |= WantData
 		t.flags &^= flagPersist
@@ -128,9 +151,22 @@ func (e *Engine) onPersist(t *TCB, now mono.Time) {
 	}
 	t.probes++
 	t.backoff = min(t.backoff+1, maxBackoff)
-	t.rexmtAt = now.Add(min(t.timeout(), e.cfg.RTOMax))
+	t.rexmtAt = now.Add(e.patience(t, now))
 	e.Stats.Probes++
 	t.want |= WantProbe
+}
+
+// probedEnough gives up a peer that does not answer window probes. One that
+// does is probed for ever (MUST-37), but not for a connection that nobody owns
+// any more.
+func (e *Engine) probedEnough(t *TCB, now mono.Time) bool {
+	if t.has(flagOrphan) && int(t.backoff) >= e.cfg.OrphanRetries {
+		return true
+	}
+	if t.userTimeout != 0 && t.probes > 0 {
+		return t.stalledFor(now) >= fromMillis(t.userTimeout)
+	}
+	return int(t.probes) >= e.cfg.Retries
 }
 
 // startPersist arms the window probe (SHLD-29: the first after one RTO).
@@ -139,8 +175,8 @@ func (e *Engine) startPersist(t *TCB, now mono.Time) {
 		return
 	}
 	t.flags |= flagPersist
-	t.stalledAt = now
-	t.rexmtAt = now.Add(min(t.timeout(), e.cfg.RTOMax))
+	t.stalledAt = milliClock(now)
+	t.rexmtAt = now.Add(e.patience(t, now))
 	t.verdict |= TimersMoved
 }
 
@@ -154,29 +190,25 @@ func (e *Engine) onKeepAlive(t *TCB, now mono.Time) {
 	if !t.has(flagKeepAlive) || t.state < Established {
 		return
 	}
-	idle := now.Sub(t.rcvAt)
-	if want := keepDuration(t.keepIdle); t.flight() > 0 || idle < want {
+	idle, want := now.Sub(t.rcvAt), fromSeconds(t.keepIdle)
+	switch { // MUST-26
+	case t.flight() > 0 || t.has(flagPersist): // other timers watch the peer
+		t.keepAt = now.Add(want)
+		return
+	case idle < want:
 		t.probes = 0
-		t.keepAt = now.Add(max(want-idle, time.Millisecond)) // MUST-26
-		if t.flight() > 0 {
-			t.keepAt = now.Add(want)
-		}
+		t.keepAt = now.Add(want - idle)
 		return
 	}
-	if t.probes >= t.keepCount || t.userTimeout != 0 && t.probes > 0 && idle >= keepDuration(t.userTimeout) {
-		e.Stats.ResetsOut++
-		t.flags |= flagRST | flagRSTAck
-		t.want |= WantControl
-		e.fail(t, t.giveUpReason())
+	if t.probes >= t.keepCount || t.userTimeout != 0 && t.probes > 0 && idle >= fromMillis(t.userTimeout) {
+		e.sendReset(t, t.giveUpReason())
 		return
 	}
 	t.probes++
 	e.Stats.KeepAlives++
 	t.want |= WantProbe
-	t.keepAt = now.Add(keepDuration(t.keepIntvl))
+	t.keepAt = now.Add(fromSeconds(t.keepIntvl))
 }
-
-func keepDuration(ms uint32) time.Duration { return time.Duration(ms) * time.Millisecond }
 
 // onLife ends a connection whose application has gone and whose peer takes
 // too long: FIN-WAIT-2 without a FIN, or the linger time.
@@ -196,14 +228,18 @@ func (e *Engine) onIdle(t *TCB, now mono.Time) {
 		if t.has(flagStarved) {
 			return
 		}
-		e.armIdle(t)
 	}
-	if t.flight() > 0 || t.ooo != 0 {
-		return
+	quiet := now.Sub(max(t.rcvAt, t.sentAt))
+	switch {
+	case t.flight() > 0 || t.ooo != 0:
+		quiet = 0
+	case quiet >= e.cfg.IdleRings:
+		quiet = 0
+		e.detachRings(t)
 	}
-	if quiet := now.Sub(max(t.rcvAt, t.sentAt)); quiet < e.cfg.IdleRings {
+	// Octets that nobody has read or sent yet keep their ring.
+	t.idleAt = 0
+	if e.rx(t).HasRing() || e.tx(t).HasRing() {
 		t.idleAt = now.Add(e.cfg.IdleRings - quiet)
-		return
 	}
-	e.detachRings(t)
 }

@@ -17,30 +17,29 @@ type TimeWaitRecord struct {
 	Key            flow.Key4
 	sndNxt, rcvNxt seq.Value
 	tsRecent       uint32
-	tsRecentAt     uint32 // ms clock
 	tsOffset       uint32
-	Until          mono.Time
 	Next, Prev     uint32 // shard: expiry list
 	window         uint16 // last advertised, scaled
 	hasTS          bool
 	tos            uint8
-	_              [2]byte
+	Until          mono.Time
+	answeredAt     mono.Time // when a bare ACK was last answered
+	_              [8]byte
 }
 
 // EnterTimeWait fills a record from t, which is then no longer needed.
 func (e *Engine) EnterTimeWait(t *TCB, r *TimeWaitRecord, now mono.Time) {
 	e.Stats.TimeWaits++
 	*r = TimeWaitRecord{
-		Key:        t.key,
-		sndNxt:     t.sndNxt,
-		rcvNxt:     t.rcvNxt,
-		tsRecent:   t.tsRecent,
-		tsRecentAt: t.tsRecentAt,
-		tsOffset:   t.tsOffset,
-		window:     uint16(min(uint32(t.rcvAdv.Minus(t.rcvNxt))>>t.rcvScale, 65535)),
-		hasTS:      t.has(flagTS),
-		tos:        t.tos,
-		Until:      now.Add(e.cfg.TimeWait),
+		Key:      t.key,
+		sndNxt:   t.sndNxt,
+		rcvNxt:   t.rcvNxt,
+		tsRecent: t.tsRecent,
+		tsOffset: t.tsOffset,
+		window:   uint16(min(uint32(t.rcvAdv.Minus(t.rcvNxt))>>t.rcvScale, maxField)),
+		hasTS:    t.has(flagTS),
+		tos:      t.tos,
+		Until:    now.Add(e.cfg.TimeWait),
 	}
 	if t.want&WantAck != 0 { // for the peer's FIN
 		e.answerTimeWait(r, now)
@@ -49,9 +48,24 @@ func (e *Engine) EnterTimeWait(t *TCB, r *TimeWaitRecord, now mono.Time) {
 
 // LeaveTCB ends the life of a TCB whose rest is a TIME-WAIT record.
 func (e *Engine) LeaveTCB(t *TCB) {
-	e.setState(t, Closed)
+	if t.state == TimeWait {
+		e.setState(t, Closed)
+	}
 	t.want = 0
 	t.verdict |= Finished
+}
+
+// inputLate is a segment for a TCB that is about to become a record: it came in
+// the same batch as the FIN. Nothing may end TIME-WAIT early (RFC 1337).
+func (e *Engine) inputLate(t *TCB, s *Segment) drop.Reason {
+	switch {
+	case s.Flags.Has(wire.RST):
+		return e.drop(drop.TimeWaitRST)
+	case s.length() == 0:
+		return drop.None
+	}
+	t.want |= WantAck
+	return e.drop(drop.TimeWaitOther)
 }
 
 // TimeWaitAnswer is what a segment does to a TIME-WAIT record.
@@ -69,14 +83,14 @@ const (
 func (e *Engine) InputTimeWait(r *TimeWaitRecord, s *Segment, now mono.Time) (a TimeWaitAnswer, floor seq.Value) {
 	e.Stats.SegmentsIn++
 	f := s.Flags
-	newer := r.hasTS && s.Options.Present.Has(wire.HasTimestamp) && int32(s.Options.TSVal-r.tsRecent) > 0
+	hasTS := r.hasTS && s.Options.Present.Has(wire.HasTimestamp)
+	newer := hasTS && int32(s.Options.TSVal-r.tsRecent) > 0
 	switch {
 	case f.Has(wire.RST): // RFC 1337: it must not end TIME-WAIT early
 		e.drop(drop.TimeWaitRST)
 		return TWStay, 0
 	case f.Has(wire.SYN) && !f.Has(wire.ACK):
 		// MAY-2 and RFC 6191 §2: timestamps decide, sequence numbers without.
-		hasTS := r.hasTS && s.Options.Present.Has(wire.HasTimestamp)
 		if newer || s.Seq.Greater(r.rcvNxt) && (!hasTS || s.Options.TSVal == r.tsRecent) {
 			e.Stats.TimeWaitReused++
 			return TWReuse, r.sndNxt
@@ -86,11 +100,20 @@ func (e *Engine) InputTimeWait(r *TimeWaitRecord, s *Segment, now mono.Time) (a 
 		return TWStay, 0
 	case f.Has(wire.ACK) && s.length() == 0 && s.Seq == r.rcvNxt && s.Ack == r.sndNxt:
 		return TWStay, 0 // an ordinary ACK that comes late
+	case s.length() == 0 && r.answeredAt.IsSet() && now.Sub(r.answeredAt) < lateAnswer:
+		e.drop(drop.ChallengeLimit)
+		return TWStay, 0
+	case s.length() == 0:
+		r.answeredAt = now
 	}
-	e.answerTimeWait(r, now)
 	if f.Has(wire.FIN) && s.end() == r.rcvNxt { // the peer lost our last ACK
+		if newer {
+			r.tsRecent = s.Options.TSVal
+		}
+		e.answerTimeWait(r, now)
 		return TWRestart, 0
 	}
+	e.answerTimeWait(r, now)
 	e.drop(drop.TimeWaitOther)
 	return TWStay, 0
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mtcp-go/mtcp/internal/flow"
 	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/seq"
 	"github.com/mtcp-go/mtcp/internal/slab"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/tcp/cc"
@@ -16,18 +17,16 @@ import (
 func (e *Engine) Connect(t *TCB, i slab.Index, k flow.Key4, mtu int, now mono.Time) {
 	e.open(t, i, k, mtu, now)
 	e.Stats.ActiveOpens++
-	e.startSending(t)
+	e.startSending(t, e.isn(k, now))
 	e.setState(t, SynSent)
-	t.stalledAt = now
 	t.want |= WantControl
 }
 
 // startSending sets the send sequence space to just the SYN.
-func (e *Engine) startSending(t *TCB) {
-	t.sndUna, t.sndNxt, t.sndEnd = t.iss, t.iss, t.iss+1
-	t.recover = t.iss
-	t.highRxt, t.lostEnd = t.iss, t.iss
-	e.blocks[t.slot].StartTx(e.mem, t.iss+1)
+func (e *Engine) startSending(t *TCB, iss seq.Value) {
+	t.sndUna, t.sndNxt, t.sndEnd = iss, iss, iss+1
+	t.recover = iss
+	e.blocks[t.slot].StartTx(e.mem, iss+1)
 }
 
 // startCongestion begins with the initial window, once the MSS is known.
@@ -47,7 +46,7 @@ func (e *Engine) Send(t *TCB, now mono.Time) {
 		return
 	}
 	t.sndEnd = end
-	e.armIdle(t)
+	e.armIdle(t, now)
 	if t.state == Established || t.state == CloseWait {
 		t.want |= WantData
 	}
@@ -78,7 +77,7 @@ func (e *Engine) WantTx(t *TCB, want int, now mono.Time) {
 			return
 		}
 		b.AttachTx(e.mem, ref)
-		e.armIdle(t)
+		e.armIdle(t, now)
 	case tx.Free() > 0: // room came meanwhile
 	case have < int(limit) && tx.CanOffer():
 		ref := e.pool.Get(min(max(want, 2*have), int(limit)))
@@ -110,7 +109,7 @@ func (e *Engine) ReadyTx(t *TCB) {
 	}
 	if ref := e.pool.Get(firstRing); ref != 0 {
 		b.AttachTx(e.mem, ref)
-		e.armIdle(t)
+		e.armIdle(t, t.rcvAt)
 	}
 }
 
@@ -156,12 +155,12 @@ func (e *Engine) Close(t *TCB, now mono.Time) {
 	t.flags |= flagOrphan
 	t.keepAt = 0
 	switch {
-	case t.state == Closed:
+	case t.state == Closed, t.state == TimeWait:
 		return
 	case t.state == SynSent:
 		e.finish(t)
 		return
-	case e.rx(t).Len() > 0 || t.linger == 0 && (t.state.in(sending) || t.state == SynReceived):
+	case e.rx(t).Len() > 0, t.linger == 0 && t.state.in(abortable):
 		e.sendReset(t, sock.Aborted)
 		return
 	}
@@ -169,26 +168,26 @@ func (e *Engine) Close(t *TCB, now mono.Time) {
 	if t.state == FinWait2 {
 		e.startFinWait2(t, now)
 	} else if t.linger != lingerOff {
-		t.lifeAt = now.Add(time.Duration(t.linger) * time.Millisecond)
+		t.keepAt = now.Add(fromMillis(t.linger))
 		t.verdict |= TimersMoved
 	}
 }
 
 // startFinWait2 bounds how long an orphan waits for the peer's FIN.
 func (e *Engine) startFinWait2(t *TCB, now mono.Time) {
-	t.lifeAt = now.Add(e.cfg.FinWait2)
+	t.keepAt = now.Add(e.cfg.FinWait2)
 	t.verdict |= TimersMoved
 }
 
-// Abort is ABORT: a RST, and nothing remains.
+// Abort is ABORT (RFC 9293 §3.10.5): a RST where the peer may still count on us,
+// and nothing remains.
 func (e *Engine) Abort(t *TCB) {
 	t.flags |= flagOrphan
-	switch t.state {
-	case Closed:
-	case SynSent:
-		e.finish(t)
-	default:
+	switch {
+	case t.state.in(abortable):
 		e.sendReset(t, sock.Aborted)
+	case t.state != Closed && t.state != TimeWait:
+		e.finish(t)
 	}
 }
 
@@ -198,12 +197,11 @@ func (e *Engine) Forget(t *TCB) { e.finish(t) }
 // Kill resets a connection whose application has not let go yet, as when the
 // stack closes: the application finds it broken.
 func (e *Engine) Kill(t *TCB) {
-	switch t.state {
-	case Closed:
-	case SynSent:
-		e.fail(t, sock.Aborted)
-	default:
+	switch {
+	case t.state.in(abortable):
 		e.sendReset(t, sock.Aborted)
+	case t.state != Closed && t.state != TimeWait:
+		e.fail(t, sock.Aborted)
 	}
 }
 
@@ -225,9 +223,9 @@ func (e *Engine) Set(t *TCB, o sock.Option, v uint64, now mono.Time) {
 	case sock.OptKeepAlive:
 		on(flagKeepAlive)
 	case sock.OptKeepIdle:
-		t.keepIdle = max(millis(time.Duration(v)), 1)
+		t.keepIdle = seconds(time.Duration(v))
 	case sock.OptKeepInterval:
-		t.keepIntvl = max(millis(time.Duration(v)), 1)
+		t.keepIntvl = seconds(time.Duration(v))
 	case sock.OptKeepCount:
 		t.keepCount = uint8(min(v, 255))
 	case sock.OptLinger:
@@ -247,10 +245,10 @@ func (e *Engine) Set(t *TCB, o sock.Option, v uint64, now mono.Time) {
 	case sock.OptTTL:
 		t.ttl = uint8(v)
 	}
-	if o >= sock.OptKeepAlive && o <= sock.OptKeepCount && t.state >= Established {
+	if o >= sock.OptKeepAlive && o <= sock.OptKeepCount && t.state >= Established && !t.has(flagOrphan) {
 		t.keepAt = 0
 		if t.has(flagKeepAlive) {
-			t.keepAt = now.Add(max(keepDuration(t.keepIdle)-now.Sub(t.rcvAt), time.Millisecond))
+			t.keepAt = now.Add(max(fromSeconds(t.keepIdle)-now.Sub(t.rcvAt), time.Millisecond))
 		}
 		t.verdict |= TimersMoved
 	}
@@ -258,17 +256,22 @@ func (e *Engine) Set(t *TCB, o sock.Option, v uint64, now mono.Time) {
 
 // setRcvBuf fixes the receive buffer. A window that was promised stays good.
 func (e *Engine) setRcvBuf(t *TCB, v uint64) {
-	size := uint32(min(max(v, firstRing), uint64(e.cfg.RcvBufMax)))
-	if promised := uint32(t.rcvAdv.Minus(e.rx(t).ReadPos())); t.state > SynSent {
-		size = max(size, promised)
+	size := max(uint32(min(v, uint64(e.maxRcvBuf(t)))), t.minRcvBuf())
+	if t.state == SynSent {
+		size = max(size, min(t.rcvBuf, maxField)) // our SYN has promised that
+	} else {
+		size = max(size, uint32(t.rcvAdv.Minus(e.rx(t).ReadPos())))
 	}
 	t.rcvBuf = size
 	t.flags |= flagRcvBufSet
+	if t.state != Closed {
+		e.windowOpened(t)
+	}
 }
 
 // fail ends the connection with an error for the application.
 func (e *Engine) fail(t *TCB, why sock.Errno) {
-	t.errno = why
+	t.errno = uint8(why) // there are few
 	t.verdict |= Broke
 	e.finish(t)
 }
@@ -277,8 +280,9 @@ func (e *Engine) fail(t *TCB, why sock.Errno) {
 // TCB until then.
 func (e *Engine) finish(t *TCB) {
 	e.setState(t, Closed)
-	t.rexmtAt, t.ackAt, t.keepAt, t.lifeAt, t.idleAt = 0, 0, 0, 0, 0
+	t.rexmtAt, t.ackAt, t.keepAt, t.idleAt = 0, 0, 0, 0
 	t.verdict |= TimersMoved
+	e.forgetRanges(t)
 	if t.has(flagRST) {
 		t.want = WantControl
 		return
@@ -296,14 +300,22 @@ func (e *Engine) sendReset(t *TCB, why sock.Errno) {
 // timeWait leaves the rest to a compact record.
 func (e *Engine) timeWait(t *TCB) {
 	e.setState(t, TimeWait)
-	t.rexmtAt, t.keepAt, t.lifeAt, t.idleAt = 0, 0, 0, 0
+	t.rexmtAt, t.ackAt, t.keepAt, t.idleAt = 0, 0, 0, 0
 	t.verdict |= EnterTW | TimersMoved
+	e.forgetRanges(t)
 }
 
-// armIdle has the rings looked at when the connection has been quiet.
-func (e *Engine) armIdle(t *TCB) {
+// forgetRanges gives the scoreboard and the list of holes back.
+func (e *Engine) forgetRanges(t *TCB) {
+	e.releaseRanges(&t.sacked)
+	e.releaseRanges(&t.ooo)
+	t.sackedOctets = 0
+}
+
+// armIdle has the rings looked at when the connection has been quiet since now.
+func (e *Engine) armIdle(t *TCB, now mono.Time) {
 	if t.idleAt == 0 {
-		t.idleAt = max(t.rcvAt, t.sentAt).Add(e.cfg.IdleRings)
+		t.idleAt = now.Add(e.cfg.IdleRings)
 		t.verdict |= TimersMoved
 	}
 }
@@ -329,8 +341,7 @@ func (e *Engine) detachRings(t *TCB) {
 // Release gives back all that t holds. Only when the application has given
 // the connection back too.
 func (e *Engine) Release(t *TCB) {
-	e.releaseRanges(&t.sacked)
-	e.releaseRanges(&t.ooo)
+	e.forgetRanges(t)
 	e.rx(t).ReleaseAll(e.pool.Put)
 	e.tx(t).ReleaseAll(e.pool.Put)
 }

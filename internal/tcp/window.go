@@ -5,6 +5,7 @@ package tcp
 
 import (
 	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/seq"
 )
 
@@ -16,14 +17,22 @@ func (t *TCB) windowLimit(read seq.Value) seq.Value {
 	return read.Add(seq.Size(t.rcvBuf - slack))
 }
 
-// silly is the smallest step by which the right edge moves (MUST-39).
+// silly is the smallest step by which the right edge moves (MUST-39), but not
+// less than the window field can show.
 func (t *TCB) silly() seq.Size {
-	return seq.Size(min(t.rcvBuf/2, uint32(t.mss)))
+	return seq.Size(max(min(t.rcvBuf/2, uint32(t.mss)), 1<<t.rcvScale))
+}
+
+// minRcvBuf is the least buffer with which a window can open and close.
+func (t *TCB) minRcvBuf() uint32 { return max(firstRing, uint32(2)<<t.rcvScale) }
+
+// maxRcvBuf is the largest buffer that makes sense.
+func (e *Engine) maxRcvBuf(t *TCB) uint32 {
+	return max(min(uint32(e.cfg.RcvBufMax), uint32(maxField+1)<<t.rcvScale), t.minRcvBuf())
 }
 
 // advertise returns the window field of the segment about to be sent, and
-// makes the promise. The right edge never moves left (SHLD-14): where scaling
-// would round it down, it is rounded up.
+// makes the promise.
 func (e *Engine) advertise(t *TCB, now mono.Time) uint16 {
 	read := e.rx(t).ReadPos()
 	e.tuneReceive(t, read, now)
@@ -31,27 +40,47 @@ func (e *Engine) advertise(t *TCB, now mono.Time) uint16 {
 	if limit := t.windowLimit(read); limit.Greater(edge) && limit.Minus(edge) >= t.silly() {
 		edge = limit
 	}
-	wnd := uint32(edge.Minus(t.rcvNxt))
-	field := min(wnd>>t.rcvScale, 65535)
-	if t.rcvNxt.Add(seq.Size(field << t.rcvScale)).Less(t.rcvAdv) {
-		field = min((wnd+1<<t.rcvScale-1)>>t.rcvScale, 65535)
-	}
-	t.rcvAdv = seq.Max(t.rcvAdv, t.rcvNxt.Add(seq.Size(field<<t.rcvScale)))
+	field := t.windowField(read, edge)
+	t.rcvAdv = seq.Max(t.rcvAdv, t.rcvNxt.Add(seq.Size(field)<<t.rcvScale))
 	e.setNotify(t)
+	return field
+}
+
+// windowField is the window up to edge as it stands in a header. It is rounded
+// up where rounding down would take back what was promised (SHLD-14), but not
+// beyond the buffer: otherwise a peer that sends octet by octet would push the
+// edge along for ever. So the last unit of a window that closes may be taken
+// back in the header, as RFC 7323 §2.4 describes, and is honoured all the same.
+func (t *TCB) windowField(read, edge seq.Value) uint16 {
+	unit := seq.Size(1) << t.rcvScale
+	field := min(edge.Minus(t.rcvNxt)>>t.rcvScale, maxField)
+	shown := t.rcvNxt.Add(field << t.rcvScale)
+	if shown.Less(t.rcvAdv) && field < maxField && !shown.Add(unit).Greater(read.Add(seq.Size(t.rcvBuf))) {
+		field++
+	}
 	return uint16(field)
 }
+
+// farAhead is a read position that is not reached before the next notify
+// position is set.
+const farAhead = 1 << 30
 
 // setNotify tells the application when its reading is of interest: only when
 // the peer is about to run out of window, since acknowledgments of what comes
 // carry the window anyway.
 func (e *Engine) setNotify(t *TCB) {
-	left := t.rcvAdv.Minus(t.rcvNxt)
-	at := t.rcvNxt.Add(1 << 30)
-	if left < seq.Size(t.rcvBuf/2) {
-		// The read position from which windowLimit is a step beyond rcvAdv.
-		at = t.rcvAdv.Add(t.silly()).Sub(t.windowLimit(0).Minus(0))
+	b := &e.blocks[t.slot]
+	if t.rcvAdv.Minus(t.rcvNxt) >= seq.Size(t.rcvBuf/2) || !t.state.in(receiving) {
+		b.SetNotify(t.rcvNxt.Add(farAhead))
+		return
 	}
-	e.blocks[t.slot].SetNotify(at)
+	// The read position from which windowLimit is a step beyond rcvAdv.
+	at := t.rcvAdv.Add(t.silly()).Sub(t.windowLimit(0).Minus(0))
+	b.SetNotify(at)
+	// It may have read past it while it still saw the old position.
+	if e.rx(t).ReadPos().GreaterEq(at) {
+		t.want |= WantAck
+	}
 }
 
 // windowOpened is the application's word that it has read: an ACK tells the
@@ -74,20 +103,21 @@ func (e *Engine) tuneReceive(t *TCB, read seq.Value, now mono.Time) {
 	if t.has(flagRcvBufSet) || t.srtt == 0 {
 		return
 	}
+	clock := microClock(now)
 	if !t.has(flagTuning) {
 		t.flags |= flagTuning
-		t.tuneSeq, t.tuneAt = read, now
+		t.tuneSeq, t.tuneAt = read, clock
 		return
 	}
-	if now.Sub(t.tuneAt) < t.SRTT() {
+	if clock-t.tuneAt < t.srtt/8 {
 		return
 	}
-	if copied := uint32(read.Minus(t.tuneSeq)); copied > t.rcvBuf/2 && t.rcvBuf < uint32(e.cfg.RcvBufMax) {
+	if copied := uint32(read.Minus(t.tuneSeq)); copied > t.rcvBuf/2 && t.rcvBuf < e.maxRcvBuf(t) {
 		// One step at a time: the ring for the larger window replaces the
 		// present one, which must have been left first.
 		if rx := e.rx(t); rx.CanOffer() || !rx.HasRing() {
-			t.rcvBuf = min(2*max(copied, t.rcvBuf), uint32(e.cfg.RcvBufMax))
+			t.rcvBuf = min(2*max(min(copied, ring.MaxSize), t.rcvBuf), e.maxRcvBuf(t))
 		}
 	}
-	t.tuneSeq, t.tuneAt = read, now
+	t.tuneSeq, t.tuneAt = read, clock
 }
