@@ -1,0 +1,138 @@
+// The comparison as a Markdown table, with what it takes to repeat it.
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mtcp-go/mtcp"
+	"golang.org/x/sys/unix"
+)
+
+// A spread is a median with the extremes.
+type spread struct{ median, min, max float64 }
+
+func spreadOf(values []float64) spread {
+	if len(values) == 0 {
+		return spread{math.NaN(), math.NaN(), math.NaN()}
+	}
+	v := slices.Sorted(slices.Values(values))
+	m := v[len(v)/2]
+	if len(v)%2 == 0 {
+		m = (m + v[len(v)/2-1]) / 2
+	}
+	return spread{m, v[0], v[len(v)-1]}
+}
+
+func (s spread) whole() string {
+	return fmt.Sprintf("%s (%s to %s)", wholeNumber(s.median), wholeNumber(s.min), wholeNumber(s.max))
+}
+
+func (s spread) fine() string { return fmt.Sprintf("%.2f (%.2f to %.2f)", s.median, s.min, s.max) }
+
+func wholeNumber(f float64) string {
+	if math.IsNaN(f) || f < 0 {
+		return "-"
+	}
+	return group(uint64(math.Round(f)))
+}
+
+// ratios divides what was measured in the same pair.
+func ratios(a, b []float64) []float64 {
+	var out []float64
+	for i := range min(len(a), len(b)) {
+		if b[i] > 0 {
+			out = append(out, a[i]/b[i])
+		}
+	}
+	return out
+}
+
+// table is the whole page.
+func (b *bench) table() string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "Median of %d interleaved pairs (lowest to highest), %v each; %d connections; ratios are medians of the pairs' ratios.\n\n",
+		b.cmd.Pairs, b.cmd.Duration, b.cmd.C)
+	fmt.Fprintf(&s, "- command: `mtcp bench veth --pairs %d --duration %v -c %d`\n", b.cmd.Pairs, b.cmd.Duration, b.cmd.C)
+	fmt.Fprintf(&s, "- machine: %s; kernel %s; %s; %s\n", machine(), kernelRelease(), runtime.Version(), time.Now().Format("2006-01-02"))
+	fmt.Fprintf(&s, "- link: %s; congestion control %s on both; server on core %s, client on core %s\n",
+		b.mode, congestion, coreName(b.serverCore), coreName(b.clientCore))
+	fmt.Fprintf(&s, "- client: the kernel's TCP; ports 1024 to 65535, tcp_tw_reuse 1\n\n")
+	s.WriteString("| load |")
+	for _, c := range contenders {
+		fmt.Fprintf(&s, " %s |", c.name)
+	}
+	for _, c := range contenders[1:] {
+		fmt.Fprintf(&s, " mtcp : %s |", c.name)
+	}
+	s.WriteString("\n|" + strings.Repeat("---|", 2*len(contenders)) + "\n")
+	for i, c := range benchCases {
+		fmt.Fprintf(&s, "| %s, %s |", c.name, c.unit)
+		for who := range contenders {
+			fmt.Fprintf(&s, " %s |", spreadOf(b.rates[i][who]).whole())
+		}
+		for who := 1; who < len(contenders); who++ {
+			fmt.Fprintf(&s, " %s |", spreadOf(ratios(b.rates[i][0], b.rates[i][who])).fine())
+		}
+		s.WriteString("\n")
+	}
+	s.WriteString("| packets per echo connection |")
+	for who := range contenders {
+		fmt.Fprintf(&s, " %s |", spreadOf(b.packets[who]).fine())
+	}
+	s.WriteString(strings.Repeat(" |", len(contenders)-1) + "\n\n")
+	b.notes(&s)
+	return s.String()
+}
+
+// notes tell what the table cannot.
+func (b *bench) notes(s *strings.Builder) {
+	for i, c := range benchCases {
+		fmt.Fprintf(s, "- %s: %s\n", c.name, b.tools[i])
+		for who := range contenders {
+			if n := b.errors[i][who]; n > 0 {
+				fmt.Fprintf(s, "  - %s: %d requests failed, the first with: %s\n", contenders[who].name, n, b.reasons[i][who])
+			}
+		}
+	}
+	var all []mtcp.ShardStats
+	for _, e := range b.ends {
+		all = append(all, e.Stats...)
+	}
+	t := total(all)
+	fmt.Fprintf(s, "- mtcp, all pairs: %s; drops: %s\n", retransmissions(t), dropText(t))
+}
+
+// machine names the processor.
+func machine() string {
+	model := "unknown processor"
+	text, _ := os.ReadFile("/proc/cpuinfo") // without it the name stays unknown
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			model = strings.TrimSpace(value)
+			break
+		}
+	}
+	return fmt.Sprintf("%s, %d cores", model, runtime.NumCPU())
+}
+
+func kernelRelease() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return "unknown"
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+func coreName(core int) string {
+	if core == anyCore {
+		return "any"
+	}
+	return fmt.Sprint(core)
+}

@@ -1,0 +1,14 @@
+// Command mtcp shows, serves, fetches and measures with the user-level TCP
+// stack of package mtcp.
+//
+// People and scripts run it. It holds no protocol code, and it leaves nothing
+// behind: no XDP program, namespace, interface, process or half-written file.
+//
+// Reading order: main.go (verbs, exit codes), errors.go (one line that names
+// the mend), flags.go (what the verbs share), door.go (the stack or the
+// kernel, behind one shape), then a file a verb: serve.go with echo.go and
+// counters.go, get.go with progress.go, demo.go with demo_world.go,
+// demo_steps.go and demo_local.go, bench.go with bench_serve.go, bench_run.go
+// and bench_table.go; and what they measure with: client.go, load.go,
+// histogram.go, tools.go, child.go, kernel.go.
+package main
