@@ -204,6 +204,9 @@ func (e *Engine) PopReply(r *Reply) bool {
 // Replies returns how many connectionless segments wait.
 func (e *Engine) Replies() int { return e.nReplies }
 
+// RangeSets returns how many sets of ranges connections hold.
+func (e *Engine) RangeSets() int { return e.ranges.Len() }
+
 // reply queues a connectionless segment; when too many wait it is dropped,
 // which bounds what a flood can make us send.
 func (e *Engine) reply(r Reply) {
