@@ -30,10 +30,12 @@ var layers = map[string]int{
 	"internal/link/afxdp": 5,
 	"internal/link/mem":   5,
 	"internal/link/pcap":  5,
+	"internal/link/tap":   5,
 	"internal/tcp":        4,
 	"internal/ip":         4,
 	"internal/neigh":      4,
 	"internal/link":       4,
+	"internal/link/park":  4, // sleeping on a descriptor, for the devices above
 	"internal/sock":       3, // house.md has it beside tcp; the engine reads its blocks, so it stands below
 	"internal/wheel":      3,
 	"internal/tcp/cc":     3,
@@ -60,9 +62,9 @@ var notPure = []string{"sync", "os", "log", "log/slog", "syscall", "unsafe", "ru
 
 // outside lists who may import what is not the standard library's, and why.
 var outside = map[string][]string{
-	"golang.org/x/sys/unix":          {"internal/arena", "internal/link/afxdp", "internal/runner", "internal/netconf", "cmd/mtcp"}, // the kernel's interface
-	"github.com/cilium/ebpf":         {"internal/link/afxdp"},                                                                      // the XDP program
-	"github.com/vishvananda/netlink": {"internal/netconf"},                                                                         // interfaces and namespaces
+	"golang.org/x/sys/unix":          {"internal/arena", "internal/link/afxdp", "internal/link/park", "internal/link/tap", "internal/runner", "internal/netconf", "cmd/mtcp"}, // the kernel's interface
+	"github.com/cilium/ebpf":         {"internal/link/afxdp"},                                                                                                                 // the XDP program
+	"github.com/vishvananda/netlink": {"internal/netconf"},                                                                                                                    // interfaces and namespaces
 	"github.com/vishvananda/netns":   {"internal/netconf"},
 	"github.com/alecthomas/kong":     {"cmd/mtcp"}, // the command line
 }

@@ -44,7 +44,7 @@ func (q *Queue) open() (why string, err error) {
 	if err := q.setBusyPoll(config.BusyPoll); err != nil {
 		return "", fmt.Errorf("afxdp: %s: busy poll: %w", name, err)
 	}
-	if err := q.openPoll(); err != nil {
+	if err := q.openSleeper(); err != nil {
 		return "", fmt.Errorf("afxdp: %s: %w", name, err)
 	}
 	return why, nil

@@ -16,6 +16,7 @@ const (
 	maxFrames        = 1 << 20 // 2 GiB of 2048: beyond any use
 	maxQueues        = 256
 	maxAddresses     = 1024
+	maxFragments     = 4096 // packets in pieces, the kernel forgets the oldest
 
 	etherHeader  = 14
 	etherMin     = etherHeader
@@ -62,6 +63,11 @@ type Config struct {
 	Interface string
 	Queues    int          // 0: as many as the interface has; another number is refused
 	Addresses []netip.Addr // IPv4 addresses of the stack, exclusively: the kernel does not see their packets
+
+	// Shared says that the addresses are the kernel's too. Then the kernel keeps
+	// their packets, except TCP to the ports of AddPort and AddPortRange and what
+	// belongs to it: see shared.go. There are no such ports at first.
+	Shared bool
 
 	FrameSize int // 2048 (the default) or 4096; larger than the MTU by 270
 	Frames    int // per queue, half for each direction; a power of two; 0: 4096

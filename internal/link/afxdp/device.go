@@ -24,6 +24,7 @@ type Device struct {
 	mu      sync.Mutex // guards what follows
 	program *program
 	attach  attachment
+	ports   portSet // what the program's map holds
 	closed  bool
 }
 
@@ -50,7 +51,7 @@ func Open(c Config) (*Device, error) {
 
 func (d *Device) open() (err error) {
 	name := d.config.Interface
-	if d.program, err = loadProgram(d.facts.rx); err != nil {
+	if d.program, err = loadProgram(d.facts.rx, d.config.Shared); err != nil {
 		return explain(stepLoad, name, err)
 	}
 	if d.attach, err = attachProgram(d.program.prog, &d.facts, d.config.Mode); err != nil {
@@ -181,12 +182,9 @@ func (q *Queue) Close() error {
 	q.closed = true
 	_ = getOption(q.fd, unix.XDP_STATISTICS, &q.last)
 	var err error
-	if q.poll != nil {
-		err = q.poll.Close()
+	if q.sleeper != nil {
+		err = q.sleeper.Close() // nobody looks at the rings any more
 	}
-	q.inWait.Lock()
-	defer q.inWait.Unlock()
-	q.released = true
 	return errors.Join(err, q.release())
 }
 

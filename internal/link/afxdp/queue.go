@@ -9,12 +9,10 @@ package afxdp
 // The sending side is in transmit.go.
 
 import (
-	"os"
 	"sync"
-	"sync/atomic"
-	"syscall"
 
 	"github.com/mtcp-go/mtcp/internal/link"
+	"github.com/mtcp-go/mtcp/internal/link/park"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"golang.org/x/sys/unix"
 )
@@ -42,17 +40,7 @@ type Queue struct {
 	counters   link.Counters
 	malformed  uint64
 
-	// Sleeping; see wait.go.
-	poll    *os.File
-	pollRaw syscall.RawConn
-	arm     func(uintptr)
-	arrived func(uintptr) bool
-	events  unix.EpollEvent
-	woken   atomic.Bool
-
-	// Held by Wait, and by Close while it takes the memory away.
-	inWait   sync.Mutex
-	released bool
+	sleeper *park.Sleeper // see wait.go
 
 	// Guards fd and closed between Close and readers of statistics.
 	mu     sync.Mutex
