@@ -97,12 +97,21 @@ func (r *rig) release() {
 	}
 	r.closed = true
 	r.e.Release(r.c)
+	r.e.nReplies = 0
 	if n := r.e.pool.InUse(); n != 0 {
 		r.tb.Errorf("%d octets of ring memory were not given back", n)
 	}
 	if n := r.e.ranges.Len(); n != 0 {
 		r.tb.Errorf("%d range sets were not given back", n)
 	}
+}
+
+// reset ends the connection, if there is one, and makes the rig new.
+func (r *rig) reset(cfg Config) {
+	r.release()
+	*r.c = TCB{}
+	r.e.cfg = cfg
+	*r = rig{tb: r.tb, e: r.e, c: r.c, blocks: r.blocks, now: testStart, irs: peerISN, wnd: 65535, tsVal: 7000}
 }
 
 // begin notes the initial sequence number, which a test may fix.
@@ -116,51 +125,71 @@ func (r *rig) begin(iss ...seq.Value) {
 // synSent has connected, and its SYN is on the wire.
 func synSent(tb testing.TB, conf func(*Config)) *rig {
 	r := newRig(tb, 8, conf)
-	r.e.Connect(r.c, testSlot, testKey, testMTU, r.now)
-	r.begin()
-	r.out("S 0")
+	r.connect()
 	return r
+}
+
+func (r *rig) connect(iss ...seq.Value) {
+	r.tb.Helper()
+	r.e.Connect(r.c, testSlot, testKey, testMTU, r.now)
+	r.begin(iss...)
+	r.out("S 0")
 }
 
 // synReceived has answered a SYN with the given options.
 func synReceived(tb testing.TB, options string, conf func(*Config)) *rig {
 	r := newRig(tb, 8, conf)
 	r.accept(options)
-	r.out("S. 0 ack 1")
 	return r
 }
 
-func (r *rig) accept(options string) {
+func (r *rig) accept(options string, iss ...seq.Value) {
+	r.tb.Helper()
 	s := r.segment("S 0 win 65535 " + options)
 	if !r.e.InputListen(s, testKey) {
 		r.tb.Fatal("the listener refused a SYN")
 	}
 	r.e.Accept(r.c, testSlot, testKey, testMTU, 1, s, 0, false, r.now)
-	r.begin()
+	r.begin(iss...)
+	r.out("S. 0 ack 1")
 }
 
 // established has completed a passive open. The peer's window is then 65535
 // units, and time has passed in which the round trip was measured: 10 ms.
 func established(tb testing.TB, options string, conf func(*Config)) *rig {
-	r := synReceived(tb, options, conf)
+	r := newRig(tb, 8, conf)
+	r.establish(options)
+	return r
+}
+
+func (r *rig) establish(options string, iss ...seq.Value) {
+	r.tb.Helper()
+	r.accept(options, iss...)
 	r.after(10 * time.Millisecond)
 	r.in(". 1 ack 1")
 	r.is(Established)
 	r.out()
 	r.news = 0
-	return r
 }
 
 // reach leads a connection with all options into a state, by the shortest way.
 // Nothing is in flight but what the state implies.
 func reach(tb testing.TB, s State) *rig {
+	r := newRig(tb, 8, nil)
+	r.reach(s, fullSYN)
+	return r
+}
+
+func (r *rig) reach(s State, options string, iss ...seq.Value) {
+	r.tb.Helper()
 	switch s {
 	case SynSent:
-		return synSent(tb, nil)
+		r.connect(iss...)
 	case SynReceived:
-		return synReceived(tb, fullSYN, nil)
+		r.accept(options, iss...)
+	default:
+		r.establish(options, iss...)
 	}
-	r := established(tb, fullSYN, nil)
 	switch s {
 	case CloseWait, LastAck:
 		r.in("F. 1 ack 1")
@@ -189,7 +218,6 @@ func reach(tb testing.TB, s State) *rig {
 	}
 	r.is(s)
 	r.news = 0
-	return r
 }
 
 func (r *rig) is(s State) {
@@ -289,7 +317,10 @@ func (r *rig) segment(text string) *Segment {
 	if strings.Contains(text, " nots") {
 		o.Present &^= wire.HasTimestamp
 	}
-	return assemble(r.tb, h, &o, peerText(int(rel), n))
+	if syn {
+		rel++ // text begins after the SYN
+	}
+	return assemble(r.tb, h, &o, peerText(int(int32(rel)), n))
 }
 
 // assemble encodes and parses a segment.

@@ -107,13 +107,13 @@ func brokenRanges(s *rangeSet) string {
 }
 
 func brokenTimers(e *Engine, t *TCB) string {
-	unreachable := t.has(flagSoft) // the timer may have been set for want of a next hop
+	unsent := t.sndEnd.Greater(t.sndNxt) || t.has(flagFinQueued) && !t.has(flagFinSent) // see Unreachable
 	switch {
 	case t.flight() > 0 && t.rexmtAt == 0 && t.state != TimeWait:
 		return "octets in flight without a timer"
 	case t.has(flagPersist) && (t.rexmtAt == 0 || t.flight() > 0):
 		return "persist without a timer, or with octets in flight"
-	case t.flight() == 0 && t.rexmtAt != 0 && !t.has(flagPersist) && !unreachable:
+	case t.flight() == 0 && t.rexmtAt != 0 && !t.has(flagPersist) && !unsent:
 		return "retransmission timer for nothing"
 	case t.state == TimeWait && t.NextTimer() < 1<<62:
 		return "a timer in TIME-WAIT"

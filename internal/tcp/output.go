@@ -230,6 +230,7 @@ func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 }
 
 func (e *Engine) sentNew(t *TCB, p plan, end seq.Value, now mono.Time) {
+	idle := t.flight() == 0
 	t.sndNxt = end
 	if p.fin {
 		t.flags |= flagFinSent
@@ -241,7 +242,7 @@ func (e *Engine) sentNew(t *TCB, p plan, end seq.Value, now mono.Time) {
 		t.flags |= flagTiming
 		t.rttSeq, t.rttAt = end, microClock(now)
 	}
-	if t.rexmtAt == 0 || t.has(flagPersist) {
+	if idle { // whatever the timer was set for
 		t.flags &^= flagPersist
 		t.rexmtAt = now.Add(t.timeout())
 		t.verdict |= TimersMoved

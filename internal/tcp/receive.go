@@ -68,13 +68,10 @@ func (e *Engine) closeHoles(t *TCB) {
 }
 
 func (e *Engine) receiveOutOfOrder(t *TCB, s *Segment, now mono.Time) drop.Reason {
-	t.want |= WantAck // at once (MAY-13), so that the sender learns of the hole
-	if !t.has(flagSACK) {
-		t.ackOwed = min(t.ackOwed+1, maxOwedAcks)
-	}
+	t.oweAck()
 	x := seq.Range{First: s.Seq, End: s.Seq.Add(seq.Size(len(s.Payload)))}
 	if t.ooo == 0 && !e.attachRanges(&t.ooo) {
-		return drop.ReassemblyFull
+		return drop.ReassemblyFull // counted there
 	}
 	set := e.ranges.At(t.ooo)
 	known := set.covers(x)
@@ -100,6 +97,15 @@ func (e *Engine) receiveOutOfOrder(t *TCB, s *Segment, now mono.Time) drop.Reaso
 	set.note(merged.First)
 	e.Stats.OutOfOrder++
 	return drop.None
+}
+
+// oweAck acknowledges what came out of order at once (MAY-13), so that the sender
+// learns of the hole; without SACK the number of ACKs is news, too.
+func (t *TCB) oweAck() {
+	t.want |= WantAck
+	if !t.has(flagSACK) {
+		t.ackOwed = min(t.ackOwed+1, maxOwedAcks)
+	}
 }
 
 // noteDuplicate remembers octets that came twice, for a D-SACK (RFC 2883).

@@ -15,8 +15,11 @@ import (
 // duplicate (RFC 2883), changes nothing.
 func (e *Engine) takeSACK(t *TCB, s *Segment) uint32 {
 	fresh := seq.Size(0)
+	base := seq.Max(t.sndUna, s.Ack)
+	flight := t.sndNxt.Minus(base)
 	for _, b := range s.Options.SACK[:s.Options.NumSACK] {
-		if !b.First.Less(b.End) || b.End.Greater(t.sndNxt) || b.First.Less(t.sndUna) || b.First.Less(s.Ack) {
+		first, end := b.First.Minus(base), b.End.Minus(base)
+		if first >= end || end > flight {
 			continue
 		}
 		if t.sacked == 0 && !e.attachRanges(&t.sacked) {

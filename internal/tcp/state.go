@@ -51,6 +51,8 @@ const (
 	receiving set = 1<<Established | 1<<FinWait1 | 1<<FinWait2
 	// sending: our FIN has not been acknowledged and text may be in flight.
 	sending set = 1<<Established | 1<<CloseWait | 1<<FinWait1 | 1<<Closing | 1<<LastAck
+	// kept: keep-alives make sense.
+	kept set = receiving | sending
 	// abortable: the peer may still count on us, so an abort sends a RST (RFC
 	// 9293 §3.10.5).
 	abortable set = 1<<SynReceived | 1<<Established | 1<<FinWait1 | 1<<FinWait2 | 1<<CloseWait

@@ -249,7 +249,13 @@ func (e *Engine) stepFIN(t *TCB, s *Segment) {
 		t.flags |= flagFinSeen
 		t.finSeq = s.textEnd()
 	}
-	if !t.has(flagFinSeen) || t.has(flagFinDone) || t.rcvNxt != t.finSeq {
+	if !t.has(flagFinSeen) || t.has(flagFinDone) {
+		return
+	}
+	if t.rcvNxt != t.finSeq {
+		if s.Flags.Has(wire.FIN) {
+			t.oweAck()
+		}
 		return
 	}
 	t.flags |= flagFinDone

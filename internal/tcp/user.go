@@ -56,7 +56,7 @@ func (e *Engine) Send(t *TCB, now mono.Time) {
 // congestion window could use it. When neither is to be had the writer is
 // woken by the next acknowledgment, or when memory comes back.
 func (e *Engine) WantTx(t *TCB, want int, now mono.Time) {
-	if t.state == Closed {
+	if t.state == Closed || t.state == TimeWait {
 		t.verdict |= Writable
 		return
 	}
@@ -207,6 +207,9 @@ func (e *Engine) Kill(t *TCB) {
 
 // Set changes an option.
 func (e *Engine) Set(t *TCB, o sock.Option, v uint64, now mono.Time) {
+	if t.state == Closed || t.state == TimeWait {
+		return
+	}
 	on := func(f flag) {
 		t.flags &^= f
 		if v != 0 {
@@ -216,10 +219,10 @@ func (e *Engine) Set(t *TCB, o sock.Option, v uint64, now mono.Time) {
 	switch o {
 	case sock.OptNoDelay:
 		on(flagNoDelay)
-		t.want |= WantData
+		t.wantUnsent()
 	case sock.OptCork:
 		on(flagCork)
-		t.want |= WantData
+		t.wantUnsent()
 	case sock.OptKeepAlive:
 		on(flagKeepAlive)
 	case sock.OptKeepIdle:
@@ -245,7 +248,7 @@ func (e *Engine) Set(t *TCB, o sock.Option, v uint64, now mono.Time) {
 	case sock.OptTTL:
 		t.ttl = uint8(v)
 	}
-	if o >= sock.OptKeepAlive && o <= sock.OptKeepCount && t.state >= Established && !t.has(flagOrphan) {
+	if o >= sock.OptKeepAlive && o <= sock.OptKeepCount && t.state.in(kept) && !t.has(flagOrphan) {
 		t.keepAt = 0
 		if t.has(flagKeepAlive) {
 			t.keepAt = now.Add(max(fromSeconds(t.keepIdle)-now.Sub(t.rcvAt), time.Millisecond))
@@ -314,7 +317,7 @@ func (e *Engine) forgetRanges(t *TCB) {
 
 // armIdle has the rings looked at when the connection has been quiet since now.
 func (e *Engine) armIdle(t *TCB, now mono.Time) {
-	if t.idleAt == 0 {
+	if t.idleAt == 0 && t.state != Closed && t.state != TimeWait {
 		t.idleAt = now.Add(e.cfg.IdleRings)
 		t.verdict |= TimersMoved
 	}
