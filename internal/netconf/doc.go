@@ -1,11 +1,11 @@
 // Package netconf is the kernel's side of an interface: what it is, and the
 // namespaces and veth pairs that demonstrations and tests run in.
 //
-// The command and tests call it, never a packet path. It never changes an
-// interface that it did not create, except for the one feature switch that a
-// caller names, and everything that it creates goes away with Close.
+// The command and tests call it, never a packet path. It changes an interface
+// that it did not create only where a caller names it and what to change
+// (SetFeature, Settle); everything that it creates goes away with Close.
 //
 // Reading order: interface.go (what an interface is), ethtool.go (queues,
-// driver, offloads), namespace.go (network namespaces), pair.go (two of them
-// joined by a veth).
+// driver, offloads), settle.go (MTU, addresses, up), namespace.go (network
+// namespaces), pair.go (two of them joined by a veth).
 package netconf

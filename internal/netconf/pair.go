@@ -152,12 +152,8 @@ func (p *Pair) settle(i int, e *End) error {
 // populate adds what an interface must be up to keep.
 func populate(l netlink.Link, e *End) error {
 	for _, address := range e.Addresses {
-		a := &netlink.Addr{IPNet: &net.IPNet{
-			IP:   address.Addr().AsSlice(),
-			Mask: net.CIDRMask(address.Bits(), address.Addr().BitLen()),
-		}}
-		if err := netlink.AddrAdd(l, a); err != nil {
-			return fmt.Errorf("address %v: %w", address, err)
+		if err := addAddress(l, address); err != nil {
+			return err
 		}
 	}
 	for _, neighbour := range e.Neighbours {
