@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 
 	"github.com/mtcp-go/mtcp/internal/netconf"
 )
@@ -23,7 +24,15 @@ const (
 )
 
 // A world is the network: the server's end first.
-type world struct{ *netconf.Pair }
+type world struct {
+	*netconf.Pair
+	life context.Context // of the connections that dial makes
+	end  context.CancelFunc
+
+	mu     sync.Mutex // guards what follows
+	closed bool
+	dials  sync.WaitGroup
+}
 
 func newWorld() (*world, error) {
 	p, err := netconf.NewPair(
@@ -33,7 +42,20 @@ func newWorld() (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &world{p}, nil
+	w := &world{Pair: p}
+	w.life, w.end = context.WithCancel(context.Background())
+	return w, nil
+}
+
+// Close removes the network. net/http goes on dialling when its request
+// has been given up, so that is ended first.
+func (w *world) Close() error {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.end()
+	w.dials.Wait()
+	return w.Pair.Close()
 }
 
 func (w *world) server() *netconf.Place { return &w.Ends[0] }
@@ -41,6 +63,17 @@ func (w *world) client() *netconf.Place { return &w.Ends[1] }
 
 // dial connects through the kernel of the client's namespace.
 func (w *world) dial(ctx context.Context, network, address string) (c net.Conn, err error) {
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return nil, net.ErrClosed
+	}
+	w.dials.Add(1)
+	w.mu.Unlock()
+	defer w.dials.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(w.life, cancel)()
 	err = w.client().Do(func() error {
 		c, err = kernelDoor{congestion}.DialContext(ctx, network, address)
 		return err

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// quickDemo is a demonstration that does not take long, in a directory of
+// its own, whose processes can be found.
+func quickDemo(t *testing.T, env []string, args ...string) (p *process, check func()) {
+	t.Helper()
+	dir, mark := t.TempDir(), t.Name()
+	env = append(env, "TMPDIR="+dir, markEnv+"="+mark)
+	p = start(t, options{env: env}, append([]string{"demo", "--size", "4", "--duration", "1s"}, args...)...)
+	return p, func() {
+		t.Helper()
+		only(t, dir)
+		if left := marked(t, mark); len(left) > 0 {
+			t.Errorf("processes left: %q", left)
+		}
+	}
+}
+
+func TestDemo_ShowsBothAndRemovesAll(t *testing.T) {
+	requireRoot(t)
+	for name, env := range map[string][]string{"with what is installed": nil, "with the built-in client": {noTools + "=1"}} {
+		t.Run(name, func(t *testing.T) {
+			p, check := quickDemo(t, env)
+			if code := p.exit(); code != exitOK {
+				t.Errorf("exit code %d: %s%s", code, p.out, p.stderr)
+			}
+			for _, fact := range []string{
+				"link       mtcp0: native, copy (copy: driver veth has no zero-copy)",
+				"page       ", "file       4 MiB in ", "SHA-256 equal", "load       ", " requests/s, p50 ", " 0 errors",
+				"recovery   ", "drops      ", "kernel     ", "(cubic)", "mtcp/kernel ", "removed    ",
+			} {
+				if !strings.Contains(p.out.String(), fact) {
+					t.Errorf("does not say %q:\n%s", fact, p.out)
+				}
+			}
+			if n := strings.Count(p.out.String(), "\n"); n > 12 {
+				t.Errorf("%d lines are more than people read:\n%s", n, p.out)
+			}
+			check()
+		})
+	}
+}
+
+func TestDemo_InterruptedAnywhereRemovesAll(t *testing.T) {
+	requireRoot(t)
+	for _, at := range []string{"network", "link", "page", "file", "load", "drops"} {
+		t.Run(at, func(t *testing.T) {
+			p, check := quickDemo(t, nil)
+			p.await(at + "  ")
+			p.signal(syscall.SIGINT)
+			if code := p.exit(); code != exitFailed {
+				t.Errorf("exit code %d: %s%s", code, p.out, p.stderr)
+			}
+			checkOneLine(t, p.stderr.String(), "interrupted", "removed")
+			check()
+		})
+	}
+}
+
+func TestDemo_FailingStepRemovesAll(t *testing.T) {
+	requireRoot(t)
+	tools := t.TempDir()
+	if err := os.WriteFile(filepath.Join(tools, "wrk"), []byte("#!/bin/sh\necho no load today >&2\nexit 3\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p, check := quickDemo(t, []string{"PATH=" + tools + ":" + os.Getenv("PATH")})
+	if code := p.exit(); code != exitFailed {
+		t.Errorf("exit code %d: %s%s", code, p.out, p.stderr)
+	}
+	checkOneLine(t, p.stderr.String(), "load: wrk", "no load today")
+	check()
+}
+
+func TestDemo_KilledLeavesNoProcess(t *testing.T) {
+	requireRoot(t)
+	p, _ := quickDemo(t, nil)
+	p.await("page  ")
+	p.signal(syscall.SIGKILL)
+	p.exit()
+	for range 1000 { // the kernel ends the children a moment later
+		if len(marked(t, t.Name())) == 0 {
+			return
+		}
+		syscall.Nanosleep(&syscall.Timespec{Nsec: 10e6}, nil)
+	}
+	t.Errorf("processes left: %q", marked(t, t.Name()))
+}
+
+func TestDemo_WithoutRightsUsesTheInProcessLink(t *testing.T) {
+	var env []string
+	if len(missingRights()) == 0 {
+		env = []string{dropEnv + "=rights"}
+	}
+	p, check := quickDemo(t, env)
+	if code := p.exit(); code != exitOK {
+		t.Errorf("exit code %d: %s%s", code, p.out, p.stderr)
+	}
+	for _, fact := range []string{"rights     no CAP_SYS_ADMIN", "run as root", "in-process", "file       4 MiB in ", "SHA-256 equal", "mtcp/kernel "} {
+		if !strings.Contains(p.out.String(), fact) {
+			t.Errorf("does not say %q:\n%s", fact, p.out)
+		}
+	}
+	check()
+}

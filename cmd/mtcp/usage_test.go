@@ -1,0 +1,169 @@
+// Bad input: one line that names the mend, the right exit code, nothing left.
+
+package main
+
+import (
+	"bytes"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+)
+
+// execute runs a command line in this process.
+func execute(args ...string) (code int, out, stderr string) {
+	var o, e bytes.Buffer
+	code = run(args, &terminal{out: &o, err: &e})
+	return code, o.String(), e.String()
+}
+
+func TestUsage_BadCommandLinesExitWithTwo(t *testing.T) {
+	stack := []string{"--iface", "lo", "--addr", "10.0.0.2/24"}
+	for name, c := range map[string]struct {
+		args  []string
+		names []string
+	}{
+		"no verb":           {nil, []string{"serve"}},
+		"unknown verb":      {[]string{"surf"}, []string{"surf"}},
+		"unknown flag":      {append([]string{"serve", "--speed"}, stack...), []string{"--speed"}},
+		"no interface":      {[]string{"serve", "--echo", "--addr", "10.0.0.2/24"}, []string{"--iface eth0"}},
+		"no address":        {[]string{"serve", "--echo", "--iface", "lo"}, []string{"--addr 10.0.0.2/24"}},
+		"no prefix length":  {[]string{"serve", "--echo", "--iface", "lo", "--addr", "10.0.0.2"}, []string{`"10.0.0.2"`, "10.0.0.2/24"}},
+		"bad prefix length": {[]string{"serve", "--echo", "--iface", "lo", "--addr", "10.0.0.2/33"}, []string{"10.0.0.2/33"}},
+		"IPv6":              {[]string{"get", "--iface", "lo", "--addr", "fe80::1/64", "http://10.0.0.1/"}, []string{"IPv4"}},
+		"bad gateway":       {append([]string{"serve", "--echo", "--gateway", "router"}, stack...), []string{"router", "10.0.0.1"}},
+		"nothing to serve":  {append([]string{"serve"}, stack...), []string{"--root", "--echo"}},
+		"two to serve":      {append([]string{"serve", "--echo", "--root", "/"}, stack...), []string{"--root", "--echo"}},
+		"unknown link":      {append([]string{"serve", "--echo", "--link", "token-ring"}, stack...), []string{"token-ring", "afxdp"}},
+		"no connections":    {append([]string{"serve", "--echo", "--connections", "0"}, stack...), []string{"--connections"}},
+		"no memory":         {append([]string{"serve", "--echo", "--ring-memory", "0"}, stack...), []string{"--ring-memory"}},
+		"no URL":            {append([]string{"get"}, stack...), []string{"url"}},
+		"bad URL":           {append([]string{"get", "10.0.0.1"}, stack...), []string{"http://"}},
+		"negative count":    {append([]string{"get", "-n=-1", "http://10.0.0.1/"}, stack...), []string{"-n"}},
+		"demo too long":     {[]string{"demo", "--duration", "1h"}, []string{"--duration"}},
+		"demo too large":    {[]string{"demo", "--size", "0"}, []string{"--size"}},
+		"bench too often":   {[]string{"bench", "veth", "--pairs", "0"}, []string{"--pairs"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, stderr := execute(c.args...)
+			if code != exitUsage {
+				t.Errorf("exit code %d", code)
+			}
+			checkOneLine(t, stderr, c.names...)
+		})
+	}
+}
+
+func TestHelp_ShowsAnExampleAndDefaults(t *testing.T) {
+	for verb, names := range map[string][]string{
+		"demo":  {"Example", "sudo mtcp demo", "default 64"},
+		"serve": {"Example", "mtcp serve --iface", "default :80", "default 131072"},
+		"get":   {"Example", "mtcp get --iface", "default cubic"},
+		"bench": {"veth"},
+	} {
+		p := start(t, options{}, verb, "--help")
+		if code := p.exit(); code != exitOK {
+			t.Errorf("%s --help: exit code %d", verb, code)
+		}
+		for _, name := range names {
+			if !strings.Contains(p.out.String(), name) {
+				t.Errorf("%s --help does not say %q:\n%s", verb, name, p.out)
+			}
+		}
+	}
+}
+
+// checkFails runs the command in the server's namespace; it must fail with one
+// line and leave no program behind.
+func checkFails(t *testing.T, w *world, o options, args []string, names ...string) {
+	t.Helper()
+	o.in = w.server().Namespace
+	p := start(t, o, args...)
+	if code := p.exit(); code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	checkOneLine(t, p.stderr.String(), names...)
+}
+
+func TestBadInput_NamesTheMendAndLeavesNothing(t *testing.T) {
+	w := newTestWorld(t)
+	serve := func(more ...string) []string { return append(append([]string{"serve"}, smallStack(w)...), more...) }
+	device := w.server().Interface
+
+	t.Run("no such interface", func(t *testing.T) {
+		checkFails(t, w, options{}, []string{"serve", "--echo", "--iface", "eth7", "--addr", "10.77.0.2/24"},
+			"eth7", "no such interface", device, "lo")
+	})
+	t.Run("interface down", func(t *testing.T) {
+		onServer(t, w, netlink.LinkSetDown)
+		defer onServer(t, w, netlink.LinkSetUp)
+		checkFails(t, w, options{}, serve("--echo"), "down", "ip link set "+device+" up")
+	})
+	t.Run("no rights", func(t *testing.T) {
+		checkFails(t, w, options{env: []string{dropEnv + "=rights"}}, serve("--echo"), "CAP_NET_ADMIN", "root", "setcap")
+		checkNoXDP(t, w.server())
+	})
+	t.Run("memlock", func(t *testing.T) {
+		checkFails(t, w, options{env: []string{dropEnv + "=memlock"}}, serve("--echo"), "locked memory", "ulimit -l")
+		checkNoXDP(t, w.server())
+	})
+	t.Run("MTU larger than a frame", func(t *testing.T) {
+		onServer(t, w, func(l netlink.Link) error { return netlink.LinkSetMTU(l, 9000) })
+		defer onServer(t, w, func(l netlink.Link) error { return netlink.LinkSetMTU(l, 1500) })
+		checkFails(t, w, options{}, serve("--echo"), "MTU 9000", "ip link set "+device+" mtu")
+		checkNoXDP(t, w.server())
+	})
+	t.Run("address is the kernel's", func(t *testing.T) {
+		checkFails(t, w, options{}, []string{"serve", "--echo", "--iface", device, "--addr", kernelAddress + "/24"},
+			kernelAddress, "ip addr del")
+		checkNoXDP(t, w.server())
+	})
+	t.Run("gateway off the network", func(t *testing.T) {
+		checkFails(t, w, options{}, serve("--echo", "--gateway", "192.0.2.1"), "192.0.2.1")
+		checkNoXDP(t, w.server())
+	})
+	t.Run("unknown congestion control", func(t *testing.T) {
+		checkFails(t, w, options{}, serve("--echo", "--congestion", "hope"), "hope", "cubic", "newreno")
+		checkNoXDP(t, w.server())
+	})
+	t.Run("port taken on the stack", func(t *testing.T) {
+		checkFails(t, w, options{}, serve("--echo", "--listen", ":80", "--listen", ":80"), "address already in use", "--listen")
+		checkNoXDP(t, w.server())
+	})
+	t.Run("address not the stack's", func(t *testing.T) {
+		checkFails(t, w, options{}, serve("--echo", "--listen", "192.0.2.1:80"), "192.0.2.1:80", "--addr")
+		checkNoXDP(t, w.server())
+	})
+	t.Run("no directory", func(t *testing.T) {
+		checkFails(t, w, options{}, serve("--root", "/nowhere"), "--root", "/nowhere")
+	})
+	t.Run("no place for the capture", func(t *testing.T) {
+		checkFails(t, w, options{}, serve("--echo", "--pcap", "/nowhere/x.pcap"), "--pcap", "/nowhere/x.pcap")
+	})
+	t.Run("another XDP program", func(t *testing.T) {
+		first := start(t, options{in: w.server().Namespace}, serve("--echo")...)
+		first.await("listen")
+		checkFails(t, w, options{}, []string{"serve", "--echo", "--iface", device, "--addr", "10.77.0.9/24"},
+			"another XDP program", "ip link set dev "+device+" xdp off")
+		first.signal(syscall.SIGINT)
+		if code := first.exit(); code != exitOK {
+			t.Errorf("the first server's exit code: %d\n%s", code, first.stderr)
+		}
+		checkNoXDP(t, w.server())
+	})
+}
+
+func TestBadInput_PortTakenInTheKernel(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	code, _, stderr := execute("serve", "--echo", "--link", "kernel", "--congestion", "reno", "--listen", l.Addr().String())
+	if code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	checkOneLine(t, stderr, "address already in use", "--listen")
+}
