@@ -81,6 +81,10 @@ func explain(at step, ifname string, err error) error {
 	if errors.Is(err, ebpf.ErrNotSupported) {
 		return fmt.Errorf("afxdp: %s: %s: %w: %w", ifname, stepNames[at], ErrKernel, err)
 	}
+	var verifier *ebpf.VerifierError
+	if errors.As(err, &verifier) && len(verifier.Log) > 0 {
+		return fmt.Errorf("afxdp: %s: %s: %w: its verifier refuses: %w", ifname, stepNames[at], ErrKernel, err)
+	}
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {
 		return fmt.Errorf("afxdp: %s: %s: %w", ifname, stepNames[at], err)

@@ -13,8 +13,6 @@ import (
 // portSet has a bit for each port.
 type portSet [portWords]uint64
 
-func (s *portSet) has(p uint16) bool { return s[p/64]>>(p%64)&1 != 0 }
-
 // mask returns the bits of ports first to last in word i.
 func mask(i int, first, last uint16) uint64 {
 	low, high := max(int(first), i*64), min(int(last), i*64+63)
