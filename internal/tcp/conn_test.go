@@ -62,6 +62,7 @@ type rig struct {
 	text     []byte // what the application has written
 	got      []byte // what it has read
 	last     sent   // segment that was sent last
+	count    int    // segments sent
 	frame    [2048]byte
 	news     Verdict
 	closed   bool
@@ -110,7 +111,7 @@ func (r *rig) release() {
 func (r *rig) reset(cfg Config) {
 	r.release()
 	*r.c = TCB{}
-	r.e.cfg = cfg
+	r.e.cfg, r.e.rnd = cfg, prf.NewRand(3)
 	*r = rig{tb: r.tb, e: r.e, c: r.c, blocks: r.blocks, now: testStart, irs: peerISN, wnd: 65535, tsVal: 7000}
 }
 
@@ -535,6 +536,7 @@ func checkOptionBytes(tb testing.TB, b []byte, syn bool) {
 // checkSent holds what r.last must keep to, in whatever state.
 func (r *rig) checkSent() {
 	r.tb.Helper()
+	r.count++
 	s, c := &r.last, r.c
 	syn := s.Flags.Has(wire.SYN)
 	if syn {

@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -81,7 +83,46 @@ func FuzzInput(f *testing.F) {
 	})
 }
 
+// The fuzzer's scripts from a fixed seed, for every run of the tests.
+func TestInput_RandomScripts(t *testing.T) {
+	n := 4000
+	if testing.Short() {
+		n = 1000
+	}
+	rnd := rand.New(rand.NewPCG(21, 22))
+	r := newRig(t, 4, nil)
+	for i := range n {
+		b := make([]byte, 20+rnd.IntN(400))
+		for j := range b {
+			b[j] = byte(rnd.Uint32())
+		}
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			r.tb = t
+			(&fuzzRig{rig: r, script: script{b}}).run()
+		})
+		r.tb = t
+		if t.Failed() {
+			t.Fatalf("script %d: %q", i, b)
+		}
+	}
+}
+
 func (x *fuzzRig) run() {
+	x.start()
+	for range 300 {
+		if len(x.b) == 0 || x.count > 3000 { // enough said
+			break
+		}
+		x.step()
+		if x.e.nReplies > maxReplies/2 {
+			x.e.nReplies = 0
+		}
+	}
+	x.wrapUp()
+}
+
+// start begins: configuration, numbers and state.
+func (x *fuzzRig) start() {
 	cfg := DefaultConfig()
 	state, c := State(x.byte())%numStates, x.byte()
 	cfg.NoSACK, cfg.NoTimestamps, cfg.NoScaling = c&1 == 0, c&2 == 0, c&4 == 0
@@ -91,16 +132,6 @@ func (x *fuzzRig) run() {
 	x.reset(cfg)
 	x.irs = seq.Value(x.word()) * 251
 	x.reach(state, fullSYN, seq.Value(x.byte())<<24+0xff_fff0)
-	for range 300 {
-		if len(x.b) == 0 {
-			break
-		}
-		x.step()
-		if x.e.nReplies > maxReplies/2 {
-			x.e.nReplies = 0
-		}
-	}
-	x.wrapUp()
 }
 
 // wrapUp ends the connection whatever state it is in. All must come back.
@@ -144,7 +175,7 @@ func (x *fuzzRig) step() {
 		x.check()
 	case 6, 7:
 		if !x.gone {
-			x.tryWrite(int(x.byte()) << (x.byte() % 10))
+			x.tryWrite(int(x.byte()) << (x.byte() % 8))
 		}
 	case 8, 9:
 		if !x.gone && !x.shut && x.c.state > SynSent {
@@ -242,6 +273,9 @@ func (x *fuzzRig) header(rcvNxt, rcvAdv, sndUna, sndNxt seq.Value) (wire.TCP, wi
 		}
 	}
 	h.Seq = x.near(rcvNxt, rcvNxt, rcvNxt, rcvAdv)
+	if x.c.ooo != 0 && x.c.state.in(receiving) {
+		h.Seq = x.nearRanges(h.Seq)
+	}
 	h.Ack = x.near(sndNxt, sndUna, sndUna+1448, sndNxt)
 	h.Window = []uint16{65535, 0, 1, 500, 1000, 65535, 30000, 65535}[x.byte()&7]
 	c := x.byte()
@@ -262,6 +296,22 @@ func (x *fuzzRig) header(rcvNxt, rcvAdv, sndUna, sndNxt seq.Value) (wire.TCP, wi
 		o.MSS, o.WScale = uint16(x.byte())<<3, x.byte()&15
 	}
 	return h, o
+}
+
+// nearRanges picks a position beside what came out of order.
+func (x *fuzzRig) nearRanges(v seq.Value) seq.Value {
+	set := x.e.ranges.At(x.c.ooo)
+	switch x.byte() & 7 {
+	case 0, 1:
+		return set.r[0].First - 1
+	case 2:
+		return x.near(set.r[0].First, set.r[0].End)
+	case 3, 4:
+		return set.last().End + 1 + seq.Value(x.byte())
+	case 5:
+		return x.near(set.last().First, set.last().End)
+	}
+	return v
 }
 
 func (x *fuzzRig) payload(at seq.Value) []byte {

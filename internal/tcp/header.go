@@ -62,7 +62,7 @@ func (e *Engine) putHeader(t *TCB, b []byte, h *wire.TCP, now mono.Time) int {
 	case syn:
 		h.Window = uint16(min(t.rcvBuf, maxField))
 	case probe:
-		h.Window = t.windowField(e.rx(t).ReadPos(), t.rcvAdv)
+		h.Window = t.promise(e.rx(t).ReadPos(), t.rcvAdv)
 	default:
 		h.Window = e.advertise(t, now)
 	}

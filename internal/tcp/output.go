@@ -124,7 +124,7 @@ func (e *Engine) planAgain(t *TCB, hole seq.Range) (plan, bool) {
 	}
 	p := plan{seq: hole.First, n: n, again: true}
 	// The FIN takes the place after the text.
-	if t.has(flagFinSent) && hole.First.Add(n) == t.sndEnd+1 {
+	if t.has(flagFinSent) && hole.First.Add(n) == t.sndEnd+1 && !plantedFIN {
 		p.n--
 		p.fin = true
 	}

@@ -61,6 +61,9 @@ func (e *Engine) closeHoles(t *TCB) {
 		t.rcvNxt = seq.Max(t.rcvNxt, set.r[0].End)
 		e.Stats.OctetsIn += uint64(t.rcvNxt.Minus(before))
 		set.trim(t.rcvNxt)
+		if plantedHoles {
+			break
+		}
 	}
 	if set.n == 0 {
 		e.releaseRanges(&t.ooo)

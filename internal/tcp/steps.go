@@ -276,7 +276,7 @@ func (e *Engine) stepFIN(t *TCB, s *Segment) {
 
 // endsText reports that no text beyond v has come: a FIN at v is not a lie.
 func (e *Engine) endsText(t *TCB, v seq.Value) bool {
-	return t.ooo == 0 || e.ranges.At(t.ooo).last().End.LessEq(v)
+	return v.GreaterEq(t.rcvNxt) && (t.ooo == 0 || e.ranges.At(t.ooo).last().End.LessEq(v))
 }
 
 // challenge sends an ACK so that an honest peer can correct itself, at a

@@ -37,27 +37,29 @@ func (e *Engine) advertise(t *TCB, now mono.Time) uint16 {
 	read := e.rx(t).ReadPos()
 	e.tuneReceive(t, read, now)
 	edge := t.rcvAdv
-	if limit := t.windowLimit(read); limit.Greater(edge) && limit.Minus(edge) >= t.silly() {
+	limit := t.windowLimit(read)
+	// A SYN-ACK that is sent again could not repeat a scaled promise.
+	if t.state > SynReceived && limit.Greater(edge) && limit.Minus(edge) >= t.silly() {
 		edge = limit
 	}
-	field := t.windowField(read, edge)
-	t.rcvAdv = seq.Max(t.rcvAdv, t.rcvNxt.Add(seq.Size(field)<<t.rcvScale))
+	field := t.promise(read, edge)
 	e.setNotify(t)
 	return field
 }
 
-// windowField is the window up to edge as it stands in a header. It is rounded
+// promise returns the window up to edge as it stands in a header. It is rounded
 // up where rounding down would take back what was promised (SHLD-14), but not
 // beyond the buffer: otherwise a peer that sends octet by octet would push the
 // edge along for ever. So the last unit of a window that closes may be taken
 // back in the header, as RFC 7323 §2.4 describes, and is honoured all the same.
-func (t *TCB) windowField(read, edge seq.Value) uint16 {
+func (t *TCB) promise(read, edge seq.Value) uint16 {
 	unit := seq.Size(1) << t.rcvScale
 	field := min(edge.Minus(t.rcvNxt)>>t.rcvScale, maxField)
 	shown := t.rcvNxt.Add(field << t.rcvScale)
 	if shown.Less(t.rcvAdv) && field < maxField && !shown.Add(unit).Greater(read.Add(seq.Size(t.rcvBuf))) {
 		field++
 	}
+	t.rcvAdv = seq.Max(t.rcvAdv, t.rcvNxt.Add(field<<t.rcvScale))
 	return uint16(field)
 }
 
