@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/mtcp-go/mtcp/internal/sock"
@@ -30,9 +31,12 @@ type Conn struct {
 	// users counts the calls in progress; the high bit says that Close was
 	// called. The last to leave after that gives the connection back.
 	users   atomic.Int64
-	readEnd atomic.Bool // CloseRead
-	abort   atomic.Bool // SetLinger(0)
-	linger  atomic.Int64
+	copying atomic.Int32 // ReadFrom and WriteTo inside the other side's calls
+	told    atomic.Bool  // an error of the connection was returned
+	abort   atomic.Bool  // SetLinger(0)
+
+	readEnd     atomic.Bool // CloseRead was called
+	readEndTold atomic.Bool // and the shard knows
 }
 
 const connClosed = 1 << 62
@@ -80,7 +84,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	defer c.leave()
 	c.reading.Lock()
-	defer c.reading.Unlock()
+	defer c.endReading()
 	if len(p) == 0 {
 		return 0, nil
 	}
@@ -118,7 +122,8 @@ func (c *Conn) waitRead(s sock.Status) error {
 	case sock.Ended:
 		return io.EOF
 	case sock.Failed:
-		return errorOf(c.app.Block.Errno())
+		c.told.Store(true)
+		return errorOf(c.app.Block.Errno(), "read")
 	}
 	if !c.app.ParkRead() {
 		return nil
@@ -130,6 +135,27 @@ func (c *Conn) waitRead(s sock.Status) error {
 	return nil
 }
 
+// endReading lets the next reader in. If CloseRead came meanwhile, the shard
+// now takes over the read position, which no reader may use any more.
+func (c *Conn) endReading() {
+	c.reading.Unlock()
+	if c.readEnd.Load() {
+		c.tellReadEnd()
+	}
+}
+
+// tellReadEnd hands the read position over unless a reader is inside, who then
+// does it when it leaves.
+func (c *Conn) tellReadEnd() {
+	if !c.reading.TryLock() {
+		return
+	}
+	defer c.reading.Unlock()
+	if !c.readEndTold.Swap(true) {
+		c.app.ShutdownRead()
+	}
+}
+
 // Write writes all of p, waiting for room as often as it must.
 func (c *Conn) Write(p []byte) (int, error) {
 	if !c.enter() {
@@ -138,14 +164,15 @@ func (c *Conn) Write(p []byte) (int, error) {
 	defer c.leave()
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	n, err := c.writeAll(p)
+	n, err := c.writeAll(p, "write")
 	if err != nil {
 		return n, c.opError("write", err)
 	}
 	return n, nil
 }
 
-func (c *Conn) writeAll(p []byte) (int, error) {
+// writeAll writes p; errors are of the system call that it stands for.
+func (c *Conn) writeAll(p []byte, call string) (int, error) {
 	if err := c.mayWrite(); err != nil {
 		return 0, err
 	}
@@ -156,7 +183,7 @@ func (c *Conn) writeAll(p []byte) (int, error) {
 		if done == len(p) {
 			break
 		}
-		if err := c.waitWrite(s, len(p)-done); err != nil {
+		if err := c.waitWrite(s, len(p)-done, call); err != nil {
 			return done, err
 		}
 		if err := c.mayWrite(); err != nil {
@@ -177,12 +204,12 @@ func (c *Conn) mayWrite() error {
 }
 
 // waitWrite sleeps until want octets, or some, may be written.
-func (c *Conn) waitWrite(s sock.Status, want int) error {
+func (c *Conn) waitWrite(s sock.Status, want int, call string) error {
 	switch s {
 	case sock.Ended:
-		return errPipe
+		return os.NewSyscallError(call, syscall.EPIPE)
 	case sock.Failed:
-		return c.writeError()
+		return c.writeError(call)
 	}
 	if !c.app.ParkWrite(want) {
 		return nil
@@ -192,6 +219,16 @@ func (c *Conn) waitWrite(s sock.Status, want int) error {
 	}
 	c.app.UnparkWrite()
 	return nil
+}
+
+// writeError says why the connection broke, once; from then on writes are to a
+// broken pipe, as in Linux.
+func (c *Conn) writeError(call string) error {
+	why := c.app.Block.Errno()
+	if c.told.Swap(true) && why != sock.Aborted {
+		return os.NewSyscallError(call, syscall.EPIPE)
+	}
+	return errorOf(why, call)
 }
 
 // Close closes the connection. What was written is still sent, in the
@@ -211,6 +248,11 @@ func (c *Conn) Close() error {
 	c.write.stop()
 	c.wakeReader()
 	c.wakeWriter()
+	if c.copying.Load() > 0 && !c.abort.Load() {
+		// It may take for ever until ReadFrom's source or WriteTo's destination
+		// returns. The peer shall hear of the end now.
+		c.app.Shutdown()
+	}
 	c.leave()
 	return nil
 }
@@ -229,7 +271,7 @@ func (c *Conn) SetDeadline(t time.Time) error {
 // SetReadDeadline makes reads fail from t on; the zero time never.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	if !c.enter() {
-		return c.opError("set", net.ErrClosed)
+		return c.setError(net.ErrClosed)
 	}
 	defer c.leave()
 	c.read.set(t, c.wakeReader)
@@ -239,7 +281,7 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 // SetWriteDeadline makes writes fail from t on; the zero time never.
 func (c *Conn) SetWriteDeadline(t time.Time) error {
 	if !c.enter() {
-		return c.opError("set", net.ErrClosed)
+		return c.setError(net.ErrClosed)
 	}
 	defer c.leave()
 	c.write.set(t, c.wakeWriter)
@@ -251,6 +293,11 @@ func (c *Conn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.local) }
 
 // RemoteAddr returns the peer's address, a *net.TCPAddr.
 func (c *Conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.remote) }
+
+// setError is an error of a call that concerns this side only.
+func (c *Conn) setError(err error) error {
+	return &net.OpError{Op: "set", Net: "tcp", Addr: c.LocalAddr(), Err: err}
+}
 
 // opError wraps an error as package net does; io.EOF stays bare.
 func (c *Conn) opError(op string, err error) error {

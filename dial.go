@@ -4,7 +4,8 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"os"
+
+	"github.com/mtcp-go/mtcp/internal/sock"
 )
 
 // Dial is DialContext without a context.
@@ -29,19 +30,15 @@ func (s *Stack) DialFrom(ctx context.Context, from, to netip.AddrPort) (net.Conn
 }
 
 func (s *Stack) dial(ctx context.Context, network string, from, to netip.AddrPort) (net.Conn, error) {
-	a, err := s.core.Dial(ctx, from, to)
+	err := ctx.Err()
 	if err == nil {
-		return newConn(s.core, &a), nil
-	}
-	op := &net.OpError{Op: "dial", Net: network, Addr: net.TCPAddrFromAddrPort(to), Err: err}
-	if translated := translate(err); translated != err {
-		op.Err = translated
-		if translated != net.ErrClosed {
-			op.Err = os.NewSyscallError("connect", translated)
+		var a sock.Accepted
+		if a, err = s.core.Dial(ctx, from, to); err == nil {
+			return newConn(s.core, &a), nil
 		}
 	}
-	if err == context.DeadlineExceeded {
-		op.Err = os.ErrDeadlineExceeded
+	return nil, &net.OpError{
+		Op: "dial", Net: network, Addr: net.TCPAddrFromAddrPort(to),
+		Err: translate(err, "connect"),
 	}
-	return nil, op
 }

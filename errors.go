@@ -1,8 +1,10 @@
 package mtcp
 
 import (
+	"context"
 	"errors"
 	"net"
+	"os"
 	"syscall"
 
 	"github.com/mtcp-go/mtcp/internal/sock"
@@ -25,19 +27,38 @@ var errnos = map[sock.Errno]error{
 	sock.NoMemory:            syscall.ENOBUFS,
 }
 
-// errorOf returns the error of a broken connection.
-func errorOf(e sock.Errno) error {
-	if err, ok := errnos[e]; ok {
+// errorOf returns the error of a broken connection, as it would come from the
+// system call that package net makes in this place.
+func errorOf(e sock.Errno, call string) error {
+	err, ok := errnos[e]
+	switch {
+	case err == net.ErrClosed:
 		return err
+	case !ok:
+		err = syscall.EIO
 	}
-	return syscall.EIO
+	return os.NewSyscallError(call, err)
 }
 
 // translate turns an error of the layer below into one of package net's kind.
-func translate(err error) error {
+func translate(err error, call string) error {
 	var e stack.Error
-	if errors.As(err, &e) {
-		return errorOf(e.Errno)
+	switch {
+	case errors.As(err, &e):
+		return errorOf(e.Errno, call)
+	case err == context.DeadlineExceeded:
+		return errLate
 	}
 	return err
 }
+
+// errLate is what package net's dialers say when their context's deadline has
+// passed: both a timeout and the context's error.
+var errLate error = lateError{}
+
+type lateError struct{}
+
+func (lateError) Error() string        { return "i/o timeout" }
+func (lateError) Timeout() bool        { return true }
+func (lateError) Temporary() bool      { return true }
+func (lateError) Is(target error) bool { return target == context.DeadlineExceeded }

@@ -32,7 +32,7 @@ func (s *Stack) Listen(ctx context.Context, network, address string) (net.Listen
 	if err != nil {
 		return nil, &net.OpError{
 			Op: "listen", Net: network, Addr: net.TCPAddrFromAddrPort(at),
-			Err: os.NewSyscallError("listen", translate(err)),
+			Err: translate(err, "bind"),
 		}
 	}
 	return &Listener{core: s.core, l: l, late: make(chan struct{}, 1)}, nil
@@ -42,18 +42,29 @@ func (s *Stack) Listen(ctx context.Context, network, address string) (net.Listen
 func (l *Listener) Accept() (net.Conn, error) {
 	var a sock.Accepted
 	for {
-		if l.deadline.passed() {
+		switch {
+		case l.isClosed():
+			return nil, l.opError(net.ErrClosed)
+		case l.deadline.passed():
+			l.wakeLate() // the next of those who wait
 			return nil, l.opError(os.ErrDeadlineExceeded)
-		}
-		if l.l.TryAccept(&a) {
+		case l.l.TryAccept(&a):
 			return newConn(l.core, &a), nil
 		}
 		select {
 		case <-l.l.Ready():
 		case <-l.late:
 		case <-l.l.Gone():
-			return nil, l.opError(net.ErrClosed)
 		}
+	}
+}
+
+func (l *Listener) isClosed() bool {
+	select {
+	case <-l.l.Gone():
+		return true
+	default:
+		return false
 	}
 }
 
@@ -71,13 +82,19 @@ func (l *Listener) Addr() net.Addr { return net.TCPAddrFromAddrPort(l.l.AddrPort
 
 // SetDeadline makes Accept fail from t on; the zero time never.
 func (l *Listener) SetDeadline(t time.Time) error {
-	l.deadline.set(t, func() {
-		select {
-		case l.late <- struct{}{}:
-		default:
-		}
-	})
+	if l.isClosed() {
+		return net.ErrClosed
+	}
+	l.deadline.set(t, l.wakeLate)
 	return nil
+}
+
+// wakeLate has one of those who wait in Accept look at the deadline.
+func (l *Listener) wakeLate() {
+	select {
+	case l.late <- struct{}{}:
+	default:
+	}
 }
 
 func (l *Listener) opError(err error) error {
@@ -89,6 +106,9 @@ func (l *Listener) opError(err error) error {
 func (s *Stack) resolve(ctx context.Context, network, address string, listen bool) (netip.AddrPort, error) {
 	if network != "tcp" && network != "tcp4" {
 		return netip.AddrPort{}, net.UnknownNetworkError(network)
+	}
+	if address == "" && listen {
+		address = ":0" // as in package net
 	}
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {

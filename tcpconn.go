@@ -3,26 +3,19 @@
 package mtcp
 
 import (
+	"errors"
 	"io"
 	"net"
-	"os"
-	"syscall"
 	"time"
 
 	"github.com/mtcp-go/mtcp/internal/sock"
 )
 
 var (
-	errPipe = os.NewSyscallError("write", syscall.EPIPE)
-
 	_ net.Conn      = (*Conn)(nil)
 	_ io.ReaderFrom = (*Conn)(nil)
 	_ io.WriterTo   = (*Conn)(nil)
 )
-
-// writeError is what a write on a broken connection says: a reset that a read
-// has not reported yet is a reset, as in Linux.
-func (c *Conn) writeError() error { return errorOf(c.app.Block.Errno()) }
 
 // CloseWrite sends a FIN after what was written: the peer reads to the end.
 func (c *Conn) CloseWrite() error {
@@ -32,14 +25,10 @@ func (c *Conn) CloseWrite() error {
 // CloseRead makes reads return io.EOF. What still arrives is discarded.
 func (c *Conn) CloseRead() error {
 	return c.control("close", func() {
-		if c.readEnd.Swap(true) {
-			return
+		if !c.readEnd.Swap(true) {
+			c.wakeReader()
+			c.tellReadEnd()
 		}
-		c.wakeReader()
-		// The shard takes over the read position, so no reader may be inside.
-		c.reading.Lock()
-		defer c.reading.Unlock()
-		c.app.ShutdownRead()
 	})
 }
 
@@ -76,36 +65,40 @@ func (c *Conn) SetKeepAlive(keepalive bool) error {
 }
 
 // SetKeepAlivePeriod sets the idle time before the first probe and the time
-// between probes.
+// between probes. As in package net, zero means 15 s and a negative period
+// leaves it alone.
 func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
-	if err := c.set(sock.OptKeepIdle, uint64(d)); err != nil {
+	if err := c.setKeep(sock.OptKeepIdle, d); err != nil {
 		return err
 	}
-	return c.set(sock.OptKeepInterval, uint64(d))
+	return c.setKeep(sock.OptKeepInterval, d)
+}
+
+// keepPeriod and keepProbes are package net's defaults.
+const keepPeriod, keepProbes = 15 * time.Second, 9
+
+func (c *Conn) setKeep(o sock.Option, d time.Duration) error {
+	switch {
+	case d < 0:
+		return c.control("set", func() {})
+	case d == 0:
+		d = keepPeriod
+	}
+	return c.set(o, uint64(d))
 }
 
 // SetKeepAliveConfig sets all of it. As in package net, zero durations and
 // counts mean 15 s and 9 probes, negative ones leave the setting alone.
 func (c *Conn) SetKeepAliveConfig(k net.KeepAliveConfig) error {
-	const period, probes = 15 * time.Second, 9
-	duration := func(o sock.Option, d time.Duration) error {
-		if d < 0 {
-			return nil
-		}
-		if d == 0 {
-			d = period
-		}
-		return c.set(o, uint64(d))
-	}
-	if err := duration(sock.OptKeepIdle, k.Idle); err != nil {
+	if err := c.setKeep(sock.OptKeepIdle, k.Idle); err != nil {
 		return err
 	}
-	if err := duration(sock.OptKeepInterval, k.Interval); err != nil {
+	if err := c.setKeep(sock.OptKeepInterval, k.Interval); err != nil {
 		return err
 	}
 	if n := k.Count; n >= 0 {
 		if n == 0 {
-			n = probes
+			n = keepProbes
 		}
 		if err := c.set(sock.OptKeepCount, uint64(n)); err != nil {
 			return err
@@ -127,10 +120,17 @@ func (c *Conn) SetLinger(sec int) error {
 }
 
 // SetReadBuffer fixes the receive buffer, which otherwise grows with need.
-func (c *Conn) SetReadBuffer(octets int) error { return c.set(sock.OptRcvBuf, uint64(max(octets, 0))) }
+func (c *Conn) SetReadBuffer(octets int) error { return c.setBuffer(sock.OptRcvBuf, octets) }
 
 // SetWriteBuffer fixes the send buffer, which otherwise grows with need.
-func (c *Conn) SetWriteBuffer(octets int) error { return c.set(sock.OptSndBuf, uint64(max(octets, 0))) }
+func (c *Conn) SetWriteBuffer(octets int) error { return c.setBuffer(sock.OptSndBuf, octets) }
+
+func (c *Conn) setBuffer(o sock.Option, octets int) error {
+	if c.set(o, uint64(max(octets, 0))) != nil {
+		return c.setError(net.ErrClosed)
+	}
+	return nil
+}
 
 // SetUserTimeout bounds the time that sent octets may remain unacknowledged
 // before the connection fails (RFC 5482); 0 restores the default.
@@ -151,7 +151,7 @@ func (c *Conn) WriteBuffers(v *net.Buffers) (int64, error) {
 	defer c.writing.Unlock()
 	var total int64
 	for len(*v) > 0 {
-		n, err := c.writeAll((*v)[0])
+		n, err := c.writeAll((*v)[0], "writev")
 		total += int64(n)
 		if err != nil {
 			(*v)[0] = (*v)[0][n:]
@@ -165,12 +165,22 @@ func (c *Conn) WriteBuffers(v *net.Buffers) (int64, error) {
 
 // ReadFrom sends all that r has, reading it straight into the send ring.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
+	n, err := c.readFrom(r)
+	if err != nil {
+		err = c.opError("readfrom", err)
+	}
+	return n, err
+}
+
+func (c *Conn) readFrom(r io.Reader) (int64, error) {
 	if !c.enter() {
 		return 0, c.opError("write", net.ErrClosed)
 	}
 	defer c.leave()
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	c.copying.Add(1)
+	defer c.copying.Add(-1)
 	var total int64
 	for {
 		n, err := c.readPiece(r)
@@ -191,12 +201,18 @@ func (c *Conn) readPiece(r io.Reader) (int, error) {
 	}
 	p, _, s := c.app.Reserve()
 	if s != sock.Done {
-		if err := c.waitWrite(s, copyPiece); err != nil {
+		if err := c.waitWrite(s, copyPiece, "write"); err != nil {
 			return 0, c.opError("write", err)
 		}
 		return 0, nil
 	}
 	n, err := r.Read(p)
+	switch {
+	case n < 0 || n > len(p):
+		n, err = 0, errBadCount
+	case c.isClosed():
+		n, err = 0, c.opError("write", net.ErrClosed)
+	}
 	c.app.Commit(n)
 	return n, err
 }
@@ -204,35 +220,59 @@ func (c *Conn) readPiece(r io.Reader) (int, error) {
 // copyPiece is how much room ReadFrom asks for: a good piece of a file.
 const copyPiece = 64 << 10
 
+// errBadCount is an io.Reader's or io.Writer's fault, not the connection's.
+var errBadCount = errors.New("a Read or Write returned an impossible count")
+
 // WriteTo writes to w all that arrives until the end, out of the receive ring.
 func (c *Conn) WriteTo(w io.Writer) (int64, error) {
+	n, err := c.writeTo(w)
+	if err != nil {
+		err = c.opError("writeto", err)
+	}
+	return n, err
+}
+
+func (c *Conn) writeTo(w io.Writer) (int64, error) {
 	if !c.enter() {
 		return 0, c.opError("read", net.ErrClosed)
 	}
 	defer c.leave()
 	c.reading.Lock()
-	defer c.reading.Unlock()
+	defer c.endReading()
+	c.copying.Add(1)
+	defer c.copying.Add(-1)
 	var total int64
 	for {
-		err := c.mayRead()
-		if err == nil {
-			p, _, s := c.app.Peek()
-			if s == sock.Done {
-				n, werr := w.Write(p)
-				c.app.Discard(n)
-				total += int64(n)
-				if werr != nil {
-					return total, werr
-				}
-				continue
-			}
-			err = c.waitRead(s)
-		}
+		n, err := c.writePiece(w)
+		total += int64(n)
 		switch {
 		case err == io.EOF:
 			return total, nil
 		case err != nil:
-			return total, c.opError("read", err)
+			return total, err
 		}
 	}
+}
+
+// writePiece moves what lies in one piece in the ring to w, or waits for some.
+func (c *Conn) writePiece(w io.Writer) (int, error) {
+	if err := c.mayRead(); err != nil {
+		return 0, c.opError("read", err)
+	}
+	p, _, s := c.app.Peek()
+	if s != sock.Done {
+		if err := c.waitRead(s); err != nil {
+			return 0, c.opError("read", err)
+		}
+		return 0, nil
+	}
+	n, err := w.Write(p)
+	switch {
+	case n < 0 || n > len(p):
+		n, err = 0, errBadCount
+	case n < len(p) && err == nil:
+		err = io.ErrShortWrite
+	}
+	c.app.Discard(n)
+	return n, err
 }
