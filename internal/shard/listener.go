@@ -196,7 +196,18 @@ func (q *halfOpenQueue) pop() (slab.Handle, bool) {
 // acceptFull reports that a completed handshake would find no room.
 func (s *Shard) acceptFull(t *tcp.TCB) bool {
 	l := s.listenerOf(t)
-	return l != nil && l.queue.Len() >= l.backlog
+	return l != nil && l.queue.Len()+l.promised >= l.backlog
+}
+
+// promise keeps a place in the accept queue for a handshake that a segment of
+// the batch has completed; publishing will put it there.
+func (s *Shard) promise(t *tcp.TCB) {
+	if t.State() == tcp.SynReceived || t.State() == tcp.Closed {
+		return
+	}
+	if l := s.listenerOf(t); l != nil {
+		l.promised++
+	}
 }
 
 // accepted queues an established connection for its listener.
@@ -207,6 +218,7 @@ func (s *Shard) accepted(t *tcp.TCB, i slab.Index) {
 		s.engine.Abort(t)
 		return
 	}
+	l.promised = max(l.promised-1, 0)
 	s.blocks[i].Raise(sock.Connected, 0)
 	c := s.describe(t, i)
 	if !l.queue.Push(&c) {
