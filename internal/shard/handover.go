@@ -64,6 +64,7 @@ func (s *Shard) handOver(a *arrival) bool {
 	if owner == s.cfg.ID || a.key.LocalPort < s.cfg.PortFirst || a.key.LocalPort > s.cfg.PortLast {
 		return false
 	}
+	s.counters.HandedOver++
 	s.passOn(s.peers[owner], a.frame)
 	return true
 }
@@ -72,6 +73,7 @@ func (s *Shard) handOver(a *arrival) bool {
 func (s *Shard) shareFrame(b []byte) {
 	for _, p := range s.peers {
 		if p != nil {
+			s.counters.Flow.Shared++
 			s.passOn(p, b)
 		}
 	}
@@ -85,7 +87,6 @@ func (s *Shard) passOn(p *Handover, b []byte) {
 	}
 	copy(place, b)
 	p.frames.Commit(len(b), 0)
-	s.counters.HandedOver++
 	p.to.Ring()
 }
 
@@ -98,6 +99,7 @@ func (s *Shard) receiveHandovers(now mono.Time) int {
 			if !ok {
 				break
 			}
+			s.counters.Flow.RxHanded++
 			s.rx[0] = link.Frame{Bytes: b}
 			s.receiveBatch(s.rx[:1], now, false)
 			h.frames.Pop()

@@ -25,6 +25,7 @@ type listener struct {
 	halfOpen int    // connections in SYN-RECEIVED
 	oldest   halfOpenQueue
 	backlog  int // bound of the accept queue
+	promised int // handshakes completed in this batch, not in the queue yet
 	synLimit int // bound of halfOpen
 	queue    *sock.AcceptQueue
 }

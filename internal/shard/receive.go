@@ -80,6 +80,7 @@ func (s *Shard) parse(f *link.Frame, now mono.Time, fresh bool) {
 	case eth.Dst != s.mac() && !eth.Dst.IsMulticast():
 		s.drop(drop.FrameNotOurs)
 	case eth.Type == wire.EtherTypeARP:
+		s.counters.Flow.ARP++
 		s.inputARP(payload, eth.Src, now)
 		if fresh {
 			s.shareFrame(f.Bytes)
@@ -111,9 +112,11 @@ func (s *Shard) inputIP(f *link.Frame, b []byte, toMany bool, now mono.Time, fre
 	d.Broadcast = d.Broadcast || toMany // a station's address in a frame to all of them
 	switch {
 	case d.Held: // a fragment: the rest is to come
+		s.counters.Flow.Fragments++
 	case d.Proto == wire.ProtoTCP:
 		s.parseTCP(f, &d)
 	case d.Proto == wire.ProtoICMP:
+		s.counters.Flow.ICMP++
 		s.inputICMP(f, &d, now, fresh)
 	default:
 		s.drop(drop.IPProtocol)
@@ -150,6 +153,7 @@ func (s *Shard) parseTCP(f *link.Frame, d *ip.Datagram) {
 		LocalPort: h.DstPort, RemotePort: h.SrcPort,
 	}
 	a.frame = f.Bytes
+	s.counters.Flow.Segments++
 	s.nParsed++
 }
 
@@ -195,10 +199,15 @@ func (s *Shard) owns(owner uint32, k flow.Key4) bool {
 func (s *Shard) inputConnection(a *arrival, i slab.Index, now mono.Time) {
 	t := s.tcbs.At(i)
 	if t.State() == tcp.SynReceived && t.IsPassive() && s.acceptFull(t) && !a.seg.Flags.Has(wire.RST) {
+		s.engine.Stats.SegmentsIn++
 		s.drop(drop.AcceptFull) // the peer will send again
 		return
 	}
+	handshake := t.State() == tcp.SynReceived
 	s.engine.Input(t, &a.seg, now)
+	if handshake {
+		s.promise(t)
+	}
 	if n := t.Neighbour(); n != 0 && a.seg.Flags.Has(wire.ACK) {
 		s.arp.Confirm(neighID(n), now)
 	}
@@ -214,6 +223,7 @@ func (s *Shard) inputUnknown(a *arrival, now mono.Time, mayHandOver bool) {
 	if mayHandOver && s.handOver(a) {
 		return
 	}
+	s.engine.Stats.SegmentsIn++
 	s.engine.Refuse(&a.seg, a.key)
 }
 
@@ -234,6 +244,7 @@ func (s *Shard) receiveLocal(now mono.Time) int {
 // inputOwn takes a packet of ours to ourselves. IPv4's checks are for packets
 // of others: they refuse our own address as a source.
 func (s *Shard) inputOwn(b []byte, now mono.Time) {
+	s.counters.Flow.RxLocal++
 	var h wire.IPv4Header
 	payload, r := h.Parse(b[ipAt:])
 	if r != drop.None || h.Proto != wire.ProtoTCP {

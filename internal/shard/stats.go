@@ -2,7 +2,9 @@ package shard
 
 import (
 	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/ip"
 	"github.com/mtcp-go/mtcp/internal/link"
+	"github.com/mtcp-go/mtcp/internal/neigh"
 	"github.com/mtcp-go/mtcp/internal/tcp"
 )
 
@@ -13,8 +15,25 @@ type counters struct {
 	TxStalls            uint64 // rounds in which the device had no free frame
 	RxUnfilled          uint64 // checksums that a same-machine peer left open
 	Wakes               uint64 // goroutines readied
-	HandedOver          uint64 // packets passed to other shards
+	HandedOver          uint64 // segments passed to the shard that owns them
 	AddressConflicts    uint64
+
+	Flow Flow
+}
+
+// Flow says what frames were, in and out. With the drop reasons it accounts for
+// every one of them:
+//
+//	RxFrames + RxLocal = ARP + ICMP + Fragments + Segments + drops below TCP
+//	Segments           = TCP.SegmentsIn + HandedOver
+//	TxFrames + TxLocal = TCP.SegmentsOut + ARP's frames + TxICMP
+type Flow struct {
+	ARP, ICMP, Segments uint64 // received
+	Fragments           uint64 // kept until the others come
+	RxHanded            uint64 // of RxFrames, those from other shards
+	RxLocal, TxLocal    uint64 // packets to ourselves
+	TxICMP              uint64
+	Shared              uint64 // copies of ARP and ICMP for other shards
 }
 
 // Stats is a snapshot of a shard.
@@ -35,6 +54,9 @@ type Stats struct {
 	Wakes             uint64
 	HandedOver        uint64
 	AddressConflicts  uint64
+	Flow              Flow
+	ARP               neigh.Stats
+	IP                ip.Stats
 	TCP               tcp.Stats
 	Link              link.Counters
 	Drops             [drop.NumReasons]uint64 // of the whole shard, TCP's included
@@ -59,6 +81,9 @@ func (s *Shard) Snapshot(st *Stats) {
 		Wakes:             s.counters.Wakes,
 		HandedOver:        s.counters.HandedOver,
 		AddressConflicts:  s.counters.AddressConflicts,
+		Flow:              s.counters.Flow,
+		ARP:               s.arp.Stats(),
+		IP:                s.host.Stats(),
 		TCP:               s.engine.Stats,
 		Link:              s.queue.Counters(),
 		Drops:             s.drops,
@@ -66,5 +91,5 @@ func (s *Shard) Snapshot(st *Stats) {
 	for r, n := range s.engine.Stats.Drops {
 		st.Drops[r] += n
 	}
-	st.Drops[drop.IPFragTimeout] += s.host.Stats().FragmentTimeouts
+	st.Drops[drop.IPFragTimeout] += st.IP.FragmentTimeouts
 }

@@ -178,6 +178,7 @@ func (s *Shard) sendICMP(now mono.Time) {
 			s.drop(drop.NeighbourUnresolved)
 			continue
 		}
+		s.counters.Flow.TxICMP++
 		s.tx[s.txUsed].Flags = 0
 		s.emit(b[:ipAt+n], mac, dst)
 	}
@@ -259,6 +260,7 @@ func (s *Shard) finish(b []byte, src, dst wire.IPv4, mac wire.MAC, tos uint8) {
 func (s *Shard) emit(b []byte, mac wire.MAC, dst wire.IPv4) {
 	wire.PutEthernet(b, wire.Ethernet{Dst: mac, Src: s.mac(), Type: wire.EtherTypeIPv4})
 	if mac == s.mac() {
+		s.counters.Flow.TxLocal++
 		s.sendLocal(b)
 		return
 	}
