@@ -62,6 +62,9 @@ func dropRights(what string) error {
 
 func requireRoot(t *testing.T) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("makes networks: not with -short")
+	}
 	if missing := missingRights(); len(missing) > 0 {
 		t.Skipf("needs namespaces and AF_XDP: no %s", strings.Join(missing, ", "))
 	}
@@ -119,7 +122,7 @@ func start(t *testing.T, o options, args ...string) *process {
 	}
 	p := &process{t: t, cmd: exec.Command(self, args...), out: newOutput(), stderr: newOutput(), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.stderr
-	p.cmd.Env = append(append(os.Environ(), runEnv+"=1", "GORACE=halt_on_error=1"), o.env...)
+	p.cmd.Env = append(append(os.Environ(), runEnv+"=1", "GORACE=halt_on_error=1 atexit_sleep_ms=10"), o.env...)
 	begin := p.cmd.Start
 	if o.in != nil {
 		begin = func() error { return netconf.StartIn(o.in, p.cmd) }
