@@ -34,6 +34,10 @@ const (
 	// wrapped, so its timestamp is believed (RFC 7323 §5.5).
 	pawsExpiry = 24 * 24 * time.Hour
 
+	// idleLooks: rings that stay in use are looked at again after this many times
+	// Config.IdleRings at the latest.
+	idleLooks = 64
+
 	// starvedRetry: a writer that found no ring memory asks again after this.
 	starvedRetry = 10 * time.Millisecond
 )

@@ -132,8 +132,10 @@ func (e *Engine) reduceProportionally(t *TCB, in *ackNews) {
 		}
 		send = min(send, t.cc.Ssthresh-t.pipe)
 	}
-	if t.prrOut == 0 {
-		send = max(send, mss) // the fast retransmission itself
+	if t.prrOut == 0 || in.advanced && t.highRxt == t.sndUna {
+		// The fast retransmission itself, or the one that a partial
+		// acknowledgment asks for (RFC 6582 §3.2 step 3).
+		send = max(send, mss)
 	}
 	// Whole segments: what is left over counts for the next acknowledgment.
 	t.cc.Cwnd = t.pipe + (send+mss-1)/mss*mss

@@ -101,6 +101,9 @@ func (e *Engine) moveLossEdge(t *TCB) {
 	t.highRxt, t.lostEnd = seq.Max(t.highRxt, t.sndUna), seq.Max(t.lostEnd, t.sndUna)
 	if t.recovery == recoveryFast {
 		first := seq.Min(t.sndUna.Add(seq.Size(t.segmentSize())), t.recover)
+		if t.sacked != 0 {
+			first = seq.Min(first, e.ranges.At(t.sacked).r[0].First)
+		}
 		t.lostEnd = seq.Max(t.lostEnd, first)
 	}
 	t.lostEnd = seq.Max(t.lostEnd, e.lossEdge(t))

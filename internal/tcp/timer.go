@@ -116,7 +116,7 @@ func (e *Engine) gaveUp(t *TCB, now mono.Time) bool {
 	case t.has(flagOrphan):
 		limit = min(limit, e.cfg.OrphanRetries)
 	}
-	if t.sndWnd == 0 && t.state.in(sending) && now.Sub(t.rcvAt) < e.cfg.RTOMax {
+	if t.sndWnd == 0 && t.state.in(sending) && now.Sub(t.rcvAt) < 2*e.cfg.RTOMax {
 		return false
 	}
 	if t.userTimeout != 0 && t.stalledFor(now) >= fromMillis(t.userTimeout) {
@@ -230,16 +230,16 @@ func (e *Engine) onIdle(t *TCB, now mono.Time) {
 		}
 	}
 	quiet := now.Sub(max(t.rcvAt, t.sentAt))
-	switch {
-	case t.flight() > 0 || t.ooo != 0:
-		quiet = 0
-	case quiet >= e.cfg.IdleRings:
-		quiet = 0
+	if quiet < e.cfg.IdleRings {
+		t.idleAt = now.Add(e.cfg.IdleRings - quiet)
+		return
+	}
+	if t.flight() == 0 && t.ooo == 0 {
 		e.detachRings(t)
 	}
-	// Octets that nobody has read or sent yet keep their ring.
-	t.idleAt = 0
+	// Octets that nobody has read or sent yet keep their ring: it is looked at
+	// less and less often.
 	if e.rx(t).HasRing() || e.tx(t).HasRing() {
-		t.idleAt = now.Add(e.cfg.IdleRings - quiet)
+		t.idleAt = now.Add(min(quiet, idleLooks*e.cfg.IdleRings))
 	}
 }
