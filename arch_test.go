@@ -167,8 +167,8 @@ func TestArchitecture_OutsideImportsAreListed(t *testing.T) {
 
 func TestArchitecture_PurePackagesStayPure(t *testing.T) {
 	for _, s := range sources(t) {
-		if !slices.Contains(pure, s.pkg) {
-			continue
+		if !slices.Contains(pure, s.pkg) || strings.HasPrefix(string(s.text), "//go:build plantedbugs\n") {
+			continue // bugs planted to see whether the tests find them are no part of a build
 		}
 		for _, imp := range imports(s) {
 			if slices.Contains(notPure, imp) {

@@ -61,7 +61,7 @@ func (s *Shard) handOver(a *arrival) bool {
 		return false
 	}
 	owner := s.ownerOfPort(a.key.LocalPort)
-	if owner == s.cfg.ID || a.key.LocalPort < s.cfg.PortFirst || a.key.LocalPort > s.cfg.PortLast {
+	if owner == s.cfg.ID {
 		return false
 	}
 	s.counters.HandedOver++
