@@ -4,12 +4,15 @@
 cd "$(dirname "$0")/.." || exit 1
 missed=0
 for bug in fastpath fin holes; do
-	if PLANTED_BUG=$bug go test -tags plantedbugs -count=1 \
-		-run 'TestInput_RandomScripts|TestInputExpected|TestPair_' ./internal/tcp >/dev/null 2>&1; then
-		echo "planted bug $bug: NOT FOUND"
-		missed=1
+	out=$(PLANTED_BUG=$bug go test -tags plantedbugs -count=1 \
+		-run 'TestInput_RandomScripts|TestInputExpected|TestPair_' ./internal/tcp 2>&1)
+	by=$(echo "$out" | grep -m1 -oE -e '--- FAIL: [A-Za-z_]+|^panic: .*') # a build that fails finds nothing
+	if [ -n "$by" ]; then
+		echo "planted bug $bug: found ($by)"
 	else
-		echo "planted bug $bug: found"
+		echo "planted bug $bug: NOT FOUND"
+		echo "$out" | tail -5
+		missed=1
 	fi
 done
 exit $missed
