@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -454,4 +455,54 @@ func TestListener_AddressesAreApart(t *testing.T) {
 	for _, c := range []net.Conn{c1, c2, s1, s2} {
 		c.Close()
 	}
+}
+
+// backlogFull: those for whom there is no room wait, and succeed later.
+func backlogFull(t *testing.T, h *host) {
+	l := h.mustListen(t, h.ip+":0")
+	l.(deadliner).SetDeadline(time.Now().Add(10 * time.Minute))
+	n := 4 * h.backlog
+	var clients sync.WaitGroup
+	for range n {
+		clients.Go(func() {
+			c, err := h.dial(context.Background(), "tcp", l.Addr().String())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			c.Write([]byte("q"))
+			if got, err := io.ReadAll(c); err != nil || string(got) != "a" {
+				t.Errorf("the answer is %q, %v", got, err)
+			}
+		})
+	}
+	if h.full != nil {
+		h.full(t) // until somebody has been turned away
+	}
+	for range n {
+		s := mustAccept(t, l)
+		if _, err := io.ReadFull(s, make([]byte, 1)); err != nil {
+			t.Error(err)
+		}
+		s.Write([]byte("a"))
+		s.Close()
+	}
+	clients.Wait()
+}
+
+func TestListener_FullBacklogMakesClientsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, WireConfig{}, func(_, server *Config) { server.Backlog = 4 })
+		backlogFull(t, &host{
+			ip: serverIP, listen: w.server.Listen, dial: w.client.DialContext, backlog: 4,
+			full: func(t *testing.T) {
+				time.Sleep(500 * time.Millisecond) // virtual
+				synctest.Wait()
+				if w.server.Stats()[0].Drops["accept_queue_full"] == 0 {
+					t.Errorf("nothing was refused: %v", w.server.Stats()[0].Drops)
+				}
+			},
+		})
+	})
 }

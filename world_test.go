@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mtcp-go/mtcp/internal/link/mem"
+	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
 // patience bounds waits for something that must happen; it is no measure of
@@ -115,11 +116,17 @@ func target(l net.Listener) string {
 	return a.String()
 }
 
-// vanish makes everything that the client sends disappear; come undoes it.
-func (w *world) vanish() { w.wire.wire.SetFilter(0, dropAll) }
+// vanish makes all IP packets of the client disappear; come undoes it.
+func (w *world) vanish() { w.wire.wire.SetFilter(0, dropIP) }
 func (w *world) come()   { w.wire.wire.SetFilter(0, nil) }
 
-func dropAll([]byte) mem.Verdict { return mem.Drop }
+// dropIP lets ARP through: the neighbour is there, and nobody in it.
+func dropIP(frame []byte) mem.Verdict {
+	if e, _, ok := wire.ParseEthernet(frame); ok && e.Type == wire.EtherTypeIPv4 {
+		return mem.Drop
+	}
+	return mem.Pass
+}
 
 // within fails the test when f takes so long that it must be stuck.
 func within(t testing.TB, what string, f func()) {

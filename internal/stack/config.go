@@ -40,6 +40,7 @@ const (
 	DefaultPortLast    = 60999
 
 	commandSlots = 1 << 14
+	maxSlots     = 1 << 28 // far below what indices and the flow table can name
 )
 
 func (c *Config) setDefaults() {
@@ -68,6 +69,12 @@ func (c *Config) check() error {
 		if !a.IsValid() || !a.Addr().Is4() {
 			return fmt.Errorf("address %v: only IPv4 with a prefix length, such as 10.0.0.2/24, is supported", a)
 		}
+	}
+	if c.Connections < 1 || c.Connections > maxSlots {
+		return fmt.Errorf("%d connections: 1 to %d are possible", c.Connections, maxSlots)
+	}
+	if c.TimeWaits < 1 || c.TimeWaits > maxSlots {
+		return fmt.Errorf("%d TIME-WAIT records: 1 to %d are possible", c.TimeWaits, maxSlots)
 	}
 	if c.RingMemory < ring.MaxSize {
 		return fmt.Errorf("ring memory of %d octets: at least %d are needed", c.RingMemory, ring.MaxSize)

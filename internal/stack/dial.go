@@ -74,10 +74,11 @@ func (a dialAnswer) result() (sock.Accepted, error) {
 }
 
 // chooseShard spreads active opens over the shards; one from a given port
-// belongs to the shard that the port names.
+// belongs to the shard that the port names, because that is where the others
+// hand its segments over to.
 func (s *Stack) chooseShard(local netip.AddrPort) int {
 	n := uint32(len(s.shards))
-	if p := local.Port(); p >= s.cfg.PortFirst && p <= s.cfg.PortLast {
+	if p := local.Port(); p != 0 {
 		return int(uint32(p) % n)
 	}
 	return int(s.nextShard.Add(1) % n)
