@@ -3,15 +3,18 @@ package mtcp
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/link/afxdp"
 	"github.com/mtcp-go/mtcp/internal/link/mem"
+	"github.com/mtcp-go/mtcp/internal/link/tap"
+	"github.com/mtcp-go/mtcp/internal/netconf"
 	"github.com/mtcp-go/mtcp/internal/runner"
 )
 
-// A Link is where a stack's packets go: AFXDP, or an end of a Wire.
+// A Link is where a stack's packets go: AFXDP, TAP, or an end of a Wire.
 type Link interface {
 	open(*Config) (openLink, error)
 }
@@ -49,6 +52,39 @@ func (x AFXDP) open(c *Config) (openLink, error) {
 		cfg.Addresses = append(cfg.Addresses, a.Addr())
 	}
 	d, err := afxdp.Open(cfg)
+	if err != nil {
+		return openLink{}, err
+	}
+	o := openLink{clock: runner.NewClock(), close: d.Close}
+	for i := range d.Queues() {
+		o.queues = append(o.queues, d.Queue(i))
+	}
+	return o, nil
+}
+
+// TAP makes, or attaches to, a TAP interface: for machines without XDP. The
+// kernel is the stack's neighbour on it, and forwards if it is told to.
+type TAP struct {
+	// Interface is its name; one that does not exist is made, and removed with
+	// the stack.
+	Interface string
+
+	// Queues is the number of queues, and so of shards. Default 1.
+	Queues int
+
+	// Peer are the kernel's addresses on the interface, on the networks of the
+	// stack's addresses. None leaves them as they are.
+	Peer []netip.Prefix
+}
+
+func (x TAP) open(*Config) (openLink, error) {
+	d, err := tap.Open(tap.Config{
+		Interface:     x.Interface,
+		Queues:        x.Queues,
+		PeerAddresses: x.Peer,
+		Up:            true,
+		Settle:        netconf.Settle,
+	})
 	if err != nil {
 		return openLink{}, err
 	}
