@@ -150,6 +150,7 @@ type bench struct {
 	w                      *world
 	serverCore, clientCore int
 
+	busy    [2]string                          // load average before and after
 	mode    string                             // of the link
 	tools   [numCases]string                   // what made the load
 	rates   [numCases][numContenders][]float64 // a number a pair
@@ -177,6 +178,8 @@ func (b *bench) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	b.busy[0] = loadAverage()
+	defer func() { b.busy[1] = loadAverage() }()
 	for pair := range b.cmd.Pairs {
 		for i := range contenders {
 			if err := b.measure(ctx, pair, (pair+i)%len(contenders)); err != nil {

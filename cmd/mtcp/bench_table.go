@@ -63,6 +63,7 @@ func (b *bench) table() string {
 	fmt.Fprintf(&s, "- machine: %s; kernel %s; %s; %s\n", machine(), kernelRelease(), runtime.Version(), time.Now().Format("2006-01-02"))
 	fmt.Fprintf(&s, "- link: %s; congestion control %s on both; server on core %s, client on core %s\n",
 		b.mode, congestion, coreName(b.serverCore), coreName(b.clientCore))
+	fmt.Fprintf(&s, "- load average before %s, after %s (of which about 2 are the bench's own)\n", b.busy[0], b.busy[1])
 	fmt.Fprintf(&s, "- client: the kernel's TCP; ports 1024 to 65535, tcp_tw_reuse 1\n\n")
 	s.WriteString("| load |")
 	for _, c := range contenders {
@@ -128,6 +129,17 @@ func kernelRelease() string {
 		return "unknown"
 	}
 	return unix.ByteSliceToString(u.Release[:])
+}
+
+// loadAverage is the machine's of the last minute: who shares it with others
+// should see that in the table.
+func loadAverage() string {
+	text, _ := os.ReadFile("/proc/loadavg")
+	first, _, ok := strings.Cut(string(text), " ")
+	if !ok {
+		return "unknown"
+	}
+	return first
 }
 
 func coreName(core int) string {
