@@ -7,20 +7,21 @@ package shard
 
 import (
 	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/ip"
 	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
-const (
-	frameSlots = 256
-	frameSize  = 2048 // the largest frame that is handed over
-)
+const frameSlots = 256
 
-// newFrames returns a ring of frames on the Go heap: only shards see it.
-func newFrames() (*ring.Frames, error) {
-	return ring.NewFrames(nil, make([]byte, ring.FramesSize(frameSlots, frameSize)), frameSize)
+// newFrames returns a ring, on the Go heap since only shards see it, for frames
+// of a link with this MTU.
+func newFrames(mtu int) (*ring.Frames, error) {
+	size := wire.EthernetLen + mtu
+	return ring.NewFrames(nil, make([]byte, ring.FramesSize(frameSlots, size)), size)
 }
 
 // A Handover carries frames from one shard to another.
@@ -39,7 +40,7 @@ func Connect(shards []*Shard) error {
 			if from == to {
 				continue
 			}
-			frames, err := newFrames()
+			frames, err := newFrames(from.info.MTU)
 			if err != nil {
 				return err
 			}
@@ -65,29 +66,47 @@ func (s *Shard) handOver(a *arrival) bool {
 		return false
 	}
 	s.counters.HandedOver++
-	s.passOn(s.peers[owner], a.frame)
+	s.passOn(s.peers[owner], a.frame, a.flags)
 	return true
 }
 
 // shareFrame gives a copy of a frame to all other shards.
-func (s *Shard) shareFrame(b []byte) {
+func (s *Shard) shareFrame(f *link.Frame) {
 	for _, p := range s.peers {
 		if p != nil {
 			s.counters.Flow.Shared++
-			s.passOn(p, b)
+			s.passOn(p, f.Bytes, f.Flags)
 		}
 	}
 }
 
-func (s *Shard) passOn(p *Handover, b []byte) {
+// passOn copies a frame, and with it what the device knows of its checksum.
+func (s *Shard) passOn(p *Handover, b []byte, flags link.Flags) {
 	place := p.frames.Reserve()
-	if place == nil || len(b) > len(place) {
+	if place == nil || len(b) == 0 || len(b) > len(place) {
 		s.drop(drop.FrameHandover)
 		return
 	}
 	copy(place, b)
-	p.frames.Commit(len(b), 0)
+	p.frames.Commit(len(b), uint64(flags))
 	p.to.Ring()
+}
+
+// whole makes one frame of a datagram that came in fragments, for a hand-over;
+// an empty one if it is longer than any of our peers' segments can be.
+func (s *Shard) whole(f *link.Frame, d *ip.Datagram) link.Frame {
+	n := ipAt + wire.IPv4HeaderLen + len(d.Payload)
+	if n > len(s.assembled) {
+		return link.Frame{}
+	}
+	b := s.assembled[:n]
+	copy(b, f.Bytes[:ipAt])
+	wire.PutIPv4(b[ipAt:], &wire.IPv4Header{
+		Src: d.Src, Dst: d.Dst, TOS: d.TOS, TTL: d.TTL, Proto: d.Proto,
+		TotalLen: uint16(n - ipAt), // at most the MTU
+	})
+	copy(b[ipAt+wire.IPv4HeaderLen:], d.Payload)
+	return link.Frame{Bytes: b}
 }
 
 // receiveHandovers takes what other shards passed on.
@@ -95,12 +114,12 @@ func (s *Shard) receiveHandovers(now mono.Time) int {
 	n := 0
 	for _, h := range s.inbox {
 		for range batch {
-			b, _, ok := h.frames.Front()
+			b, flags, ok := h.frames.Front()
 			if !ok {
 				break
 			}
 			s.counters.Flow.RxHanded++
-			s.rx[0] = link.Frame{Bytes: b}
+			s.rx[0] = link.Frame{Bytes: b, Flags: link.Flags(flags)}
 			s.receiveBatch(s.rx[:1], now, false)
 			h.frames.Pop()
 			n++

@@ -31,7 +31,7 @@ func (s *Shard) inputICMP(f *link.Frame, d *ip.Datagram, now mono.Time, fresh bo
 	}
 	v, ok := s.flows.Lookup(k)
 	if !ok && fresh && s.cfg.Shards > 1 {
-		s.shareFrame(f.Bytes)
+		s.shareFrame(f)
 		return
 	}
 	if !ok || v&twBit != 0 {

@@ -42,6 +42,9 @@ func (s *Shard) publish(now mono.Time) {
 	for len(s.touched) > 0 {
 		i := s.touched[len(s.touched)-1]
 		s.touched = s.touched[:len(s.touched)-1]
+		if !s.tcbs.InUse(i) {
+			continue // freed since it was touched
+		}
 		t := s.tcbs.At(i)
 		t.SetListed(t.Listed() &^ touchedBit)
 		s.publishOne(t, i, now)
@@ -134,6 +137,7 @@ func (s *Shard) finished(t *tcp.TCB, i slab.Index) {
 
 // free gives the slot back.
 func (s *Shard) free(t *tcp.TCB, i slab.Index) {
+	s.unlist(t) // a command may have come after the end
 	s.engine.Release(t)
 	s.tcbs.Put(i)
 }

@@ -28,6 +28,7 @@ type arrival struct {
 	hash  uint64
 	seg   tcp.Segment
 	frame []byte // whole, for a hand-over
+	flags link.Flags
 }
 
 func (s *Shard) receive(now mono.Time) int {
@@ -42,7 +43,6 @@ func (s *Shard) receive(now mono.Time) int {
 
 // receiveBatch runs one batch through the layers.
 func (s *Shard) receiveBatch(frames []link.Frame, now mono.Time, mayHandOver bool) {
-	s.nParsed = 0
 	for i := range frames {
 		s.parse(&frames[i], now, mayHandOver)
 	}
@@ -64,6 +64,7 @@ func (s *Shard) processParsed(now mono.Time, mayHandOver bool) {
 		s.input(&s.parsed[i], now, mayHandOver)
 		s.parsed[i].seg.Payload, s.parsed[i].frame = nil, nil
 	}
+	s.nParsed = 0
 }
 
 // drop counts a packet refused outside the engine.
@@ -83,7 +84,7 @@ func (s *Shard) parse(f *link.Frame, now mono.Time, fresh bool) {
 		s.counters.Flow.ARP++
 		s.inputARP(payload, eth.Src, now)
 		if fresh {
-			s.shareFrame(f.Bytes)
+			s.shareFrame(f)
 		}
 	case eth.Type == wire.EtherTypeIPv4:
 		s.inputIP(f, payload, eth.Dst.IsMulticast(), now, fresh)
@@ -113,6 +114,12 @@ func (s *Shard) inputIP(f *link.Frame, b []byte, toMany bool, now mono.Time, fre
 	switch {
 	case d.Held: // a fragment: the rest is to come
 		s.counters.Flow.Fragments++
+	case d.Proto == wire.ProtoTCP && d.Packet == nil:
+		// Put together from fragments, in memory that the next one takes: so it
+		// and what came before it are processed now.
+		w := s.whole(f, &d)
+		s.parseTCP(&w, &d)
+		s.processParsed(now, fresh)
 	case d.Proto == wire.ProtoTCP:
 		s.parseTCP(f, &d)
 	case d.Proto == wire.ProtoICMP:
@@ -152,7 +159,7 @@ func (s *Shard) parseTCP(f *link.Frame, d *ip.Datagram) {
 		LocalIP: uint32(d.Dst), RemoteIP: uint32(d.Src),
 		LocalPort: h.DstPort, RemotePort: h.SrcPort,
 	}
-	a.frame = f.Bytes
+	a.frame, a.flags = f.Bytes, f.Flags
 	s.counters.Flow.Segments++
 	s.nParsed++
 }
@@ -216,11 +223,14 @@ func (s *Shard) inputConnection(a *arrival, i slab.Index, now mono.Time) {
 
 // inputUnknown is a segment without a connection.
 func (s *Shard) inputUnknown(a *arrival, now mono.Time, mayHandOver bool) {
-	if v, ok := s.listeners.Lookup(a.key.LocalIP, a.key.LocalPort); ok {
-		s.inputListener(a, v, now)
+	v, listens := s.listeners.Lookup(a.key.LocalIP, a.key.LocalPort)
+	// What opens no connection may belong to one of another shard, even where
+	// somebody listens: on a port from which we had dialled before.
+	if mayHandOver && !(listens && a.seg.Flags&(wire.SYN|wire.ACK) == wire.SYN) && s.handOver(a) {
 		return
 	}
-	if mayHandOver && s.handOver(a) {
+	if listens {
+		s.inputListener(a, v, now)
 		return
 	}
 	s.engine.Stats.SegmentsIn++
@@ -251,7 +261,6 @@ func (s *Shard) inputOwn(b []byte, now mono.Time) {
 		s.drop(drop.IPProtocol)
 		return
 	}
-	s.nParsed = 0
 	f := link.Frame{Bytes: b, Flags: link.ChecksumGood}
 	s.parseTCP(&f, &ip.Datagram{Src: h.Src, Dst: h.Dst, Payload: payload})
 	s.processParsed(now, false)

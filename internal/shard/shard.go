@@ -84,20 +84,21 @@ type Shard struct {
 	tw timeWaits
 
 	// Work of the present round.
-	rx       [batch]link.Frame
-	tx       [batch]link.Frame
-	txHave   int // reserved frames
-	txUsed   int // of them, filled
-	txLocal  int // packets to ourselves
-	parsed   [batch]arrival
-	nParsed  int
-	expired  [batch]uint32
-	touched  []slab.Index
-	lists    [numLists]list
-	loop     *ring.Frames // frames to ourselves
-	peers    []*Handover  // to other shards, by number; nil for ourselves
-	inbox    []*Handover  // from other shards
-	draining bool
+	rx        [batch]link.Frame
+	tx        [batch]link.Frame
+	txHave    int // reserved frames
+	txUsed    int // of them, filled
+	txLocal   int // packets to ourselves
+	parsed    [batch]arrival
+	nParsed   int
+	expired   [batch]uint32
+	touched   []slab.Index
+	lists     [numLists]list
+	loop      *ring.Frames // frames to ourselves
+	assembled []byte       // one frame that came in fragments
+	peers     []*Handover  // to other shards, by number; nil for ourselves
+	inbox     []*Handover  // from other shards
+	draining  bool
 
 	drops    [drop.NumReasons]uint64
 	counters counters
@@ -127,6 +128,7 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 	s.flows = flow.NewTable(cfg.Connections+cfg.TimeWaits, seed())
 	s.listeners = flow.NewListeners(maxListeners, seed())
 	s.listening = make([]listener, 1, 8)
+	s.touched = make([]slab.Index, 0, cfg.Connections+1)
 	var ok bool
 	if s.ports, ok = flow.NewPorts(cfg.PortFirst, cfg.PortLast, seed()); !ok {
 		return nil, fmt.Errorf("shard: no ports from %d to %d", cfg.PortFirst, cfg.PortLast)
@@ -151,7 +153,8 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 		Seed:   rnd.Uint64(),
 	})
 	s.wheel = wheel.New(cfg.Connections+1, now)
-	if s.loop, err = newFrames(); err != nil {
+	s.assembled = make([]byte, wire.EthernetLen+s.info.MTU)
+	if s.loop, err = newFrames(s.info.MTU); err != nil {
 		return nil, fmt.Errorf("shard: %w", err)
 	}
 	return s, nil

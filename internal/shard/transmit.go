@@ -11,9 +11,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/drop"
 	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/mono"
-	"github.com/mtcp-go/mtcp/internal/neigh"
 	"github.com/mtcp-go/mtcp/internal/slab"
-	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/tcp"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
@@ -56,7 +54,7 @@ func (s *Shard) file(t *tcp.TCB) {
 	case w&tcp.WantData != 0:
 		want = listData
 	}
-	if want == 0 || t.Listed()&listMask != 0 {
+	if want == 0 || t.Listed()&(listMask|finishedBit) != 0 {
 		return // one that is queued says all it has when its turn comes
 	}
 	s.enlist(t, want)
@@ -173,8 +171,8 @@ func (s *Shard) sendICMP(now mono.Time) {
 		if n == 0 {
 			return
 		}
-		mac, _, ok := s.resolve(dst, now)
-		if !ok {
+		mac, _, way := s.resolve(dst, now)
+		if way != wayOpen {
 			s.drop(drop.NeighbourUnresolved)
 			continue
 		}
@@ -189,8 +187,8 @@ func (s *Shard) sendReplies(now mono.Time) {
 	var r tcp.Reply
 	for b := s.frame(); b != nil && s.engine.PopReply(&r); b = s.frame() {
 		dst := wire.IPv4(r.Key.RemoteIP)
-		mac, _, ok := s.resolve(dst, now)
-		if !ok {
+		mac, _, way := s.resolve(dst, now)
+		if way != wayOpen {
 			s.drop(drop.NeighbourUnresolved)
 			continue
 		}
@@ -226,7 +224,7 @@ func (s *Shard) send(t *tcp.TCB, now mono.Time) int {
 	}
 	for sent := range maxSegments {
 		b := s.frame()
-		if b == nil || mac == s.mac() && s.loop.Len() == frameSlots {
+		if b == nil || mac == s.mac() && s.loop.Free() == 0 {
 			return sent
 		}
 		n := s.engine.Output(t, b[tcpAt:], now)
@@ -277,78 +275,4 @@ func (s *Shard) sendLocal(b []byte) {
 	copy(place, b)
 	s.loop.Commit(len(b), 0)
 	s.txLocal++
-}
-
-// nextHop finds the MAC for a connection, from its cache if it can. Without one
-// the connection waits, off the ready lists, for its neighbour.
-func (s *Shard) nextHop(t *tcp.TCB, dst wire.IPv4, now mono.Time) (wire.MAC, bool) {
-	if id := t.Neighbour(); id != 0 {
-		if mac, ok := s.arp.MAC(neighID(id)); ok {
-			return mac, true
-		}
-	}
-	mac, id, ok := s.resolve(dst, now)
-	if !ok {
-		s.enlist(t, listBlocked)
-		return mac, false
-	}
-	t.SetNeighbour(uint32(id))
-	return mac, true
-}
-
-// resolve routes a packet and asks ARP for the next hop.
-func (s *Shard) resolve(dst wire.IPv4, now mono.Time) (wire.MAC, neigh.ID, bool) {
-	if s.host.IsLocal(dst) {
-		return s.mac(), 0, true
-	}
-	_, hop, _, ok := s.host.Route(dst)
-	if !ok {
-		s.drop(drop.IPNoRoute)
-		return wire.MAC{}, 0, false
-	}
-	id, _ := s.arp.Lookup(hop, now)
-	mac, ok := s.arp.MAC(id)
-	return mac, id, ok
-}
-
-func neighID(v uint32) neigh.ID { return neigh.ID(v) }
-
-// neighbourEvents takes ARP's news: who waited for a neighbour tries again, or
-// learns that it is not there.
-func (s *Shard) neighbourEvents(now mono.Time) {
-	var events [16]neigh.Event
-	for {
-		n := s.arp.Events(events[:])
-		for _, ev := range events[:n] {
-			switch ev.Kind {
-			case neigh.Resolved, neigh.Changed, neigh.Usable:
-				s.unblock(0, now)
-			case neigh.Unreachable:
-				s.unblock(ev.IP, now)
-			case neigh.Conflict:
-				s.counters.AddressConflicts++
-			}
-		}
-		if n < len(events) {
-			return
-		}
-	}
-}
-
-// unblock lets waiting connections try once more. Those behind the neighbour
-// gone are told first that it cannot be reached.
-func (s *Shard) unblock(gone wire.IPv4, now mono.Time) {
-	last := s.lists[listBlocked-1].tail
-	for t := s.pop(listBlocked); t != nil; t = s.pop(listBlocked) {
-		end := t.Slot() == last
-		if gone != 0 {
-			if _, hop, _, ok := s.host.Route(wire.IPv4(t.Key().RemoteIP)); ok && hop == gone {
-				s.engine.Unreachable(t, sock.HostUnreachable, now)
-			}
-		}
-		s.touch(t)
-		if end {
-			return
-		}
-	}
 }
