@@ -225,9 +225,7 @@ func (e *Engine) onIdle(t *TCB, now mono.Time) {
 	if t.has(flagStarved) {
 		t.flags &^= flagStarved
 		e.WantTx(t, firstRing, now)
-		if t.has(flagStarved) {
-			return
-		}
+		return // with a ring, or to be asked again
 	}
 	quiet := now.Sub(max(t.rcvAt, t.sentAt))
 	if quiet < e.cfg.IdleRings {

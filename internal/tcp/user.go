@@ -73,11 +73,16 @@ func (e *Engine) WantTx(t *TCB, want int, now mono.Time) {
 	case b.Flags()&sock.TxRing == 0:
 		ref := e.pool.Get(min(max(want, firstRing), int(limit)))
 		if ref == 0 {
+			ref = e.pool.Get(firstRing) // a little is better than none
+		}
+		if ref == 0 {
 			e.starve(t, now)
 			return
 		}
 		b.AttachTx(e.mem, ref)
-		e.armIdle(t, now)
+		// The writer has this long to use it, however quiet the connection was.
+		t.idleAt = now.Add(e.cfg.IdleRings)
+		t.verdict |= TimersMoved
 	case tx.Free() > 0: // room came meanwhile
 	case have < int(limit) && tx.CanOffer():
 		ref := e.pool.Get(min(max(want, 2*have), int(limit)))
