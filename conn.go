@@ -246,8 +246,8 @@ func (c *Conn) Close() error {
 	}
 	c.read.stop()
 	c.write.stop()
-	c.wakeReader()
-	c.wakeWriter()
+	(*reader)(c).wake()
+	(*writer)(c).wake()
 	if c.copying.Load() > 0 && !c.abort.Load() {
 		// It may take for ever until ReadFrom's source or WriteTo's destination
 		// returns. The peer shall hear of the end now.
@@ -257,8 +257,14 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-func (c *Conn) wakeReader() { c.waiter.Wake(sock.ReadParked) }
-func (c *Conn) wakeWriter() { c.waiter.Wake(sock.WriteParked) }
+// reader and writer are the two sleepers of a connection.
+type (
+	reader Conn
+	writer Conn
+)
+
+func (c *reader) wake() { c.waiter.Wake(sock.ReadParked) }
+func (c *writer) wake() { c.waiter.Wake(sock.WriteParked) }
 
 // SetDeadline sets both deadlines.
 func (c *Conn) SetDeadline(t time.Time) error {
@@ -274,7 +280,7 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 		return c.setError(net.ErrClosed)
 	}
 	defer c.leave()
-	c.read.set(t, c.wakeReader)
+	c.read.set(t, (*reader)(c))
 	return nil
 }
 
@@ -284,7 +290,7 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 		return c.setError(net.ErrClosed)
 	}
 	defer c.leave()
-	c.write.set(t, c.wakeWriter)
+	c.write.set(t, (*writer)(c))
 	return nil
 }
 

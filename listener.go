@@ -46,7 +46,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		case l.isClosed():
 			return nil, l.opError(net.ErrClosed)
 		case l.deadline.passed():
-			l.wakeLate() // the next of those who wait
+			l.wake() // the next of those who wait
 			return nil, l.opError(os.ErrDeadlineExceeded)
 		case l.l.TryAccept(&a):
 			return newConn(l.core, &a), nil
@@ -85,12 +85,12 @@ func (l *Listener) SetDeadline(t time.Time) error {
 	if l.isClosed() {
 		return net.ErrClosed
 	}
-	l.deadline.set(t, l.wakeLate)
+	l.deadline.set(t, l)
 	return nil
 }
 
-// wakeLate has one of those who wait in Accept look at the deadline.
-func (l *Listener) wakeLate() {
+// wake has one of those who wait in Accept look at the deadline.
+func (l *Listener) wake() {
 	select {
 	case l.late <- struct{}{}:
 	default:

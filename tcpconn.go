@@ -26,7 +26,7 @@ func (c *Conn) CloseWrite() error {
 func (c *Conn) CloseRead() error {
 	return c.control("close", func() {
 		if !c.readEnd.Swap(true) {
-			c.wakeReader()
+			(*reader)(c).wake()
 			c.tellReadEnd()
 		}
 	})

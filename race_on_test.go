@@ -1,0 +1,8 @@
+//go:build race
+
+package mtcp
+
+import "testing"
+
+// skipUnderRace skips counts that the race detector changes.
+func skipUnderRace(t testing.TB) { t.Skip("the race detector allocates") }
