@@ -25,7 +25,7 @@ type Block struct {
 	txRefs   ring.Refs
 	rxNotify atomic.Uint32 // read position from which the shard wants to hear of it
 	errno    atomic.Uint32 // Errno, valid once Broken is set
-	_        [16]byte
+	_        [20]byte
 
 	// owned by the application
 	rxR   ring.ReaderHalf

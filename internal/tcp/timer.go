@@ -225,7 +225,9 @@ func (e *Engine) onIdle(t *TCB, now mono.Time) {
 	if t.has(flagStarved) {
 		t.flags &^= flagStarved
 		e.WantTx(t, firstRing, now)
-		return // with a ring, or to be asked again
+		if t.idleAt != 0 {
+			return // with a ring, or to be asked again
+		}
 	}
 	quiet := now.Sub(max(t.rcvAt, t.sentAt))
 	if quiet < e.cfg.IdleRings {

@@ -80,6 +80,7 @@ func (e *Engine) WantTx(t *TCB, want int, now mono.Time) {
 			return
 		}
 		b.AttachTx(e.mem, ref)
+		t.flags &^= flagStarved
 		// The writer has this long to use it, however quiet the connection was.
 		t.idleAt = now.Add(e.cfg.IdleRings)
 		t.verdict |= TimersMoved

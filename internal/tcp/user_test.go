@@ -378,9 +378,14 @@ func TestWantTx_StarvedWriterIsServedLater(t *testing.T) {
 	for _, ref := range kept {
 		r.e.pool.Put(ref)
 	}
-	r.untilTimer()
+	r.now = r.now.Add(time.Hour) // quiet for long
+	r.e.Timeout(r.c, r.now)
 	if r.c.TakeVerdict()&Writable == 0 {
 		t.Fatal("memory came back and nobody was told")
+	}
+	r.after(r.e.cfg.IdleRings - 1)
+	if !r.e.tx(r.c).HasRing() {
+		t.Fatal("the ring was taken back before the writer woke")
 	}
 	r.write(100)
 	r.out("P. 1:101 ack 1")
