@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +13,7 @@ import (
 // its own, whose processes can be found.
 func quickDemo(t *testing.T, env []string, args ...string) (p *process, check func()) {
 	t.Helper()
-	dir, mark := t.TempDir(), t.Name()
+	dir, mark := t.TempDir(), markOf(t)
 	env = append(env, "TMPDIR="+dir, markEnv+"="+mark)
 	p = start(t, options{env: env}, append([]string{"demo", "--size", "4", "--duration", "1s"}, args...)...)
 	return p, func() {
@@ -65,18 +66,32 @@ func TestDemo_InterruptedAnywhereRemovesAll(t *testing.T) {
 	}
 }
 
+// markOf marks the processes of a test in this run of the tests.
+func markOf(t *testing.T) string { return fmt.Sprintf("%s-%d", t.Name(), os.Getpid()) }
+
 func TestDemo_FailingStepRemovesAll(t *testing.T) {
 	requireRoot(t)
-	tools := t.TempDir()
-	if err := os.WriteFile(filepath.Join(tools, "wrk"), []byte("#!/bin/sh\necho no load today >&2\nexit 3\n"), 0o755); err != nil {
-		t.Fatal(err)
+	for name, c := range map[string]struct {
+		wrk   string
+		names []string
+	}{
+		"a tool that fails": {"echo no load today >&2; exit 3", []string{"load: wrk", "no load today"}},
+		"requests that fail": {"echo '  9 requests in 1.00s, 1MB read'; echo '  Socket errors: connect 0, read 2, write 0, timeout 0'",
+			[]string{"load: 2 errors", "read 2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tools := t.TempDir()
+			if err := os.WriteFile(filepath.Join(tools, "wrk"), []byte("#!/bin/sh\n"+c.wrk+"\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			p, check := quickDemo(t, []string{"PATH=" + tools + ":" + os.Getenv("PATH")})
+			if code := p.exit(); code != exitFailed {
+				t.Errorf("exit code %d: %s%s", code, p.out, p.stderr)
+			}
+			checkOneLine(t, p.stderr.String(), c.names...)
+			check()
+		})
 	}
-	p, check := quickDemo(t, []string{"PATH=" + tools + ":" + os.Getenv("PATH")})
-	if code := p.exit(); code != exitFailed {
-		t.Errorf("exit code %d: %s%s", code, p.out, p.stderr)
-	}
-	checkOneLine(t, p.stderr.String(), "load: wrk", "no load today")
-	check()
 }
 
 func TestDemo_KilledLeavesNoProcess(t *testing.T) {
@@ -86,12 +101,12 @@ func TestDemo_KilledLeavesNoProcess(t *testing.T) {
 	p.signal(syscall.SIGKILL)
 	p.exit()
 	for range 1000 { // the kernel ends the children a moment later
-		if len(marked(t, t.Name())) == 0 {
+		if len(marked(t, markOf(t))) == 0 {
 			return
 		}
 		syscall.Nanosleep(&syscall.Timespec{Nsec: 10e6}, nil)
 	}
-	t.Errorf("processes left: %q", marked(t, t.Name()))
+	t.Errorf("processes left: %q", marked(t, markOf(t)))
 }
 
 func TestDemo_WithoutRightsUsesTheInProcessLink(t *testing.T) {
