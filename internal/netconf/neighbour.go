@@ -47,7 +47,7 @@ func once(name string, ip netip.Addr, do func(*requester, netip.Addr) error) err
 		return fmt.Errorf("netconf: %s: %w", name, err)
 	}
 	defer r.close()
-	return neighbourError(name, ip, func(ip netip.Addr) error { return do(&r, ip) })
+	return neighbourError(name, ip, func(ip netip.Addr) error { return do(r, ip) })
 }
 
 func neighbourError(name string, ip netip.Addr, do func(netip.Addr) error) error {

@@ -19,50 +19,44 @@ var requestPatience = unix.Timeval{Sec: 5}
 
 // requester may be used by any goroutine; its socket takes one request at a time.
 type requester struct {
-	index  int
-	socket *nl.NetlinkSocket
-	guard  *sync.RWMutex // held to use, and to close, the socket
-	closed *bool
-	handle map[int]*nl.SocketHandle
+	index   int
+	sockets map[int]*nl.SocketHandle // the one, as the library wants it
+
+	using  sync.RWMutex // read: the socket is in use; write: it is being closed
+	closed bool
 }
 
-func openRequester(index int) (requester, error) {
+func openRequester(index int) (*requester, error) {
 	socket, err := nl.Subscribe(unix.NETLINK_ROUTE) // to nothing
 	if err != nil {
-		return requester{}, err
+		return nil, err
 	}
 	// Kernels since 4.20 answer only what is asked for. Older ones answer all,
 	// which is sorted out here.
 	_ = unix.SetsockoptInt(socket.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
 	_ = socket.SetSendTimeout(&requestPatience)
 	_ = socket.SetReceiveTimeout(&requestPatience)
-	return requester{
-		index: index, socket: socket, guard: new(sync.RWMutex), closed: new(bool),
-		handle: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}},
-	}, nil
+	return &requester{index: index, sockets: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}}}, nil
 }
 
 func (r *requester) close() {
-	if r.socket == nil {
-		return
-	}
-	r.guard.Lock()
-	defer r.guard.Unlock()
-	if !*r.closed {
-		*r.closed = true
-		r.socket.Close()
+	r.using.Lock()
+	defer r.using.Unlock()
+	if !r.closed {
+		r.closed = true
+		r.sockets[unix.NETLINK_ROUTE].Close()
 	}
 }
 
 // request sends a message and returns the bodies of the answers.
 func (r *requester) request(kind, flags int, parts ...nl.NetlinkRequestData) ([][]byte, error) {
-	r.guard.RLock()
-	defer r.guard.RUnlock()
-	if *r.closed {
+	r.using.RLock()
+	defer r.using.RUnlock()
+	if r.closed {
 		return nil, os.ErrClosed
 	}
 	req := nl.NewNetlinkRequest(kind, flags)
-	req.Sockets = r.handle
+	req.Sockets = r.sockets
 	for _, p := range parts {
 		req.AddData(p)
 	}

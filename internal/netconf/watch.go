@@ -111,7 +111,7 @@ type WatchStats struct {
 // A Watcher follows one interface.
 type Watcher struct {
 	name   string
-	kernel requester
+	kernel *requester
 	file   *os.File // of the subscribed socket, for the runtime's poller
 	raw    syscall.RawConn
 
@@ -184,7 +184,9 @@ func (w *Watcher) Close() (err error) {
 		if w.file != nil {
 			err = w.file.Close()
 		}
-		w.kernel.close()
+		if w.kernel != nil {
+			w.kernel.close()
+		}
 	})
 	return err
 }
