@@ -3,6 +3,7 @@ package afxdp
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/mtcp-go/mtcp/internal/link"
 )
@@ -100,4 +101,40 @@ func BenchmarkQueue(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*fakeFrames), "ns/packet")
+}
+
+// BenchmarkFilter is the program's verdict alone, as the kernel's own loop over
+// it measures: for each kind of packet, exclusive and shared.
+func BenchmarkFilter(b *testing.B) {
+	const repeat = 100_000
+	for _, bb := range []struct {
+		name   string
+		shared bool
+		packet []byte
+	}{
+		{"exclusive/ours", false, tcp(ourPort).frame()},
+		{"shared/ours", true, tcp(ourPort).frame()},
+		{"shared/kernels", true, tcp(sshPort).frame()},
+		{"shared/error", true, icmp(3, sent(ourPort)).frame()},
+		{"shared/first fragment", true, piece(ourPort, 7, moreFragments).frame()},
+		{"shared/later fragment", true, piece(ourPort, 7, 3).frame()},
+		{"shared/ARP", true, arp(1, kernelIP)},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			_, d := device(b, Config{Shared: bb.shared, Addresses: []netip.Addr{kernelIP}})
+			if bb.shared {
+				takePorts(b, d)
+			}
+			verdict(b, d, piece(ourPort, 7, moreFragments).frame())
+			var total time.Duration
+			for b.Loop() {
+				_, each, err := d.program.prog.Benchmark(bb.packet, repeat, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				total += each
+			}
+			b.ReportMetric(float64(total.Nanoseconds())/float64(b.N), "ns/packet")
+		})
+	}
 }

@@ -27,7 +27,7 @@ func with(b []byte, offset int, values ...byte) []byte {
 	return b
 }
 
-func verdict(t *testing.T, d *Device, packet []byte) uint32 {
+func verdict(t testing.TB, d *Device, packet []byte) uint32 {
 	t.Helper()
 	out := make([]byte, len(packet)+256)
 	r := &ebpf.RunOptions{Data: packet, DataOut: out}

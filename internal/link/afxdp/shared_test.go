@@ -87,7 +87,7 @@ func sharedDevice(t *testing.T, c Config) (d *Device) {
 	return d
 }
 
-func takePorts(t *testing.T, d *Device) {
+func takePorts(t testing.TB, d *Device) {
 	t.Helper()
 	if err := d.AddPort(ourPort); err != nil {
 		t.Fatal(err)
