@@ -494,7 +494,10 @@ func writeBuffers(c stream, v net.Buffers) (int64, error) {
 
 // Package net over the kernel's loopback says what each error must look like.
 func TestErrors_AreThoseOfPackageNet(t *testing.T) {
-	ours, theirs := wireHost(t), kernelHost(t)
+	compareErrors(t, wireHost(t), kernelHost(t))
+}
+
+func compareErrors(t *testing.T, ours, theirs *host) {
 	for _, c := range contract {
 		t.Run(c.name, func(t *testing.T) {
 			var got, want error
