@@ -98,7 +98,9 @@ func acceptable(first seq.Value, n seq.Size, nxt seq.Value, wnd seq.Size) bool {
 	case wnd == 0:
 		return first == nxt
 	case n == 0:
-		return first.InWindow(nxt, wnd)
+		// The right edge included, as Linux and BSD have it: a peer that has
+		// filled the window while there is a hole acknowledges from there.
+		return first.Minus(nxt) <= wnd
 	default:
 		return first.InWindow(nxt, wnd) || first.Add(n-1).InWindow(nxt, wnd)
 	}
