@@ -63,6 +63,7 @@ type rig struct {
 	got      []byte // what it has read
 	last     sent   // segment that was sent last
 	count    int    // segments sent
+	wheel    wheel
 	frame    [2048]byte
 	news     Verdict
 	closed   bool
@@ -85,7 +86,7 @@ func newRig(tb testing.TB, mib int, conf func(*Config)) *rig {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r := &rig{tb: tb, now: testStart, irs: peerISN, wnd: 65535, tsVal: 7000, c: new(TCB), blocks: make([]sock.Block, 2)}
+	r := &rig{tb: tb, wheel: wheel{mono.Never}, now: testStart, irs: peerISN, wnd: 65535, tsVal: 7000, c: new(TCB), blocks: make([]sock.Block, 2)}
 	r.e = New(cfg, Resources{Blocks: r.blocks, Pool: pool, Ranges: 4, Secret: prf.Key{K0: 1, K1: 2}, Seed: 3})
 	tb.Cleanup(r.release)
 	return r
@@ -112,7 +113,7 @@ func (r *rig) reset(cfg Config) {
 	r.release()
 	*r.c = TCB{}
 	r.e.cfg, r.e.rnd = cfg, prf.NewRand(3)
-	*r = rig{tb: r.tb, e: r.e, c: r.c, blocks: r.blocks, now: testStart, irs: peerISN, wnd: 65535, tsVal: 7000}
+	*r = rig{tb: r.tb, wheel: wheel{mono.Never}, e: r.e, c: r.c, blocks: r.blocks, now: testStart, irs: peerISN, wnd: 65535, tsVal: 7000}
 }
 
 // begin notes the initial sequence number, which a test may fix.
@@ -644,6 +645,21 @@ func (r *rig) check() {
 	if why := broken(r.e, r.c); why != "" {
 		r.tb.Fatalf("%v: %s", r.c.state, why)
 	}
+	if !r.wheel.keeps(r.c) {
+		r.tb.Fatalf("%v: a timer was set for %d, and no word of it", r.c.state, r.c.NextTimer())
+	}
+}
+
+// A wheel is what a shard's wheel knows of a TCB: it is told by TimersMoved.
+type wheel struct{ at mono.Time }
+
+// keeps reports that the wheel expires in time for the next timer.
+func (w *wheel) keeps(c *TCB) bool {
+	if c.verdict&TimersMoved != 0 {
+		c.verdict &^= TimersMoved
+		w.at = c.NextTimer()
+	}
+	return c.NextTimer() >= w.at
 }
 
 // drops returns how often something was refused for the reason.

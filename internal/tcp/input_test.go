@@ -80,6 +80,7 @@ func twinLife(t *testing.T, ra, rb *rig, seed uint64) (hits int) {
 			t.Errorf("refused for %v by the fast path, for %v by the steps", why, got)
 		}
 		a.check()
+		b.check()
 		sameLife(t, a, b)
 		if t.Failed() {
 			return hits

@@ -90,6 +90,7 @@ type side struct {
 	shut, eof, appClosed bool
 	nextRead             mono.Time
 	broke                sock.Errno
+	wheel                wheel
 	wireFree             mono.Time // when the wire out of here is idle
 	out                  int       // segments sent
 }
@@ -116,7 +117,7 @@ func newPair(tb testing.TB, cfg pairConfig, seed uint64) *pair {
 }
 
 func newSide(tb testing.TB, name string, cfg sideConfig, k flow.Key4, rnd *rand.Rand) *side {
-	s := &side{sideConfig: cfg, name: name, key: k, c: new(TCB), blocks: make([]sock.Block, 2)}
+	s := &side{sideConfig: cfg, wheel: wheel{mono.Never}, name: name, key: k, c: new(TCB), blocks: make([]sock.Block, 2)}
 	pool, err := ring.NewPool(make([]byte, max(cfg.poolMiB, 4)<<20))
 	if err != nil {
 		tb.Fatal(err)
@@ -289,6 +290,7 @@ func (p *pair) command(s *side, c *sock.Command) {
 // publish does what a shard does with the news of a connection.
 func (p *pair) publish(s *side) {
 	for s.c.HasNews() {
+		s.wheel.keeps(s.c)
 		v := s.c.TakeVerdict()
 		var bits, who sock.Ready
 		if v&Opened != 0 {
@@ -438,9 +440,12 @@ func (p *pair) timers(s *side) {
 }
 
 func (p *pair) check(s *side) {
+	p.tb.Helper()
 	if why := broken(s.e, s.c); why != "" {
-		p.tb.Helper()
 		p.tb.Fatalf("%s: %s: %v", s.name, why, p)
+	}
+	if !s.wheel.keeps(s.c) {
+		p.tb.Fatalf("%s: a timer was set, and no word of it: %v", s.name, p)
 	}
 }
 

@@ -475,3 +475,18 @@ func TestReset_CarriesATimestamp(t *testing.T) {
 		t.Error("RFC 7323 §3.2")
 	}
 }
+
+func TestAcceptable_AnEmptySegmentAtTheRightEdgeHasItsACKTaken(t *testing.T) {
+	r := established(t, sackSYN, func(c *Config) { c.RcvBuf = 8192 })
+	r.write(100)
+	r.collect()
+	edge := int(r.edge - r.irs)
+	r.in("P. 1001:2001 ack 1")
+	if why := r.in(fmt.Sprintf(". %d ack 101", edge)); why != drop.None || r.c.sndUna != r.c.sndNxt {
+		t.Errorf("refused for %v: the peer has filled the window, and there is a hole", why)
+	}
+	r.collect()
+	if why := r.in(fmt.Sprintf(". %d ack 101", edge+1)); why != drop.SeqUnacceptable {
+		t.Errorf("beyond the edge: %v", why)
+	}
+}
