@@ -216,9 +216,9 @@ func ExampleStack_Stats() {
 
 	a.Dial("tcp", "10.0.0.2:80") // refused
 	for _, s := range b.Stats() {
-		fmt.Println(s.ResetsOut, s.Drops["tcp_no_listener"])
+		fmt.Println(s.ResetsOut > 0, s.Drops["tcp_no_listener"] > 0)
 	}
-	// Output: 1 1
+	// Output: true true
 }
 
 // What was obtained of a link, and why it was not more.

@@ -492,7 +492,7 @@ func backlogFull(t *testing.T, h *host) {
 }
 
 func TestListener_FullBacklogMakesClientsWait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, WireConfig{}, func(_, server *Config) { server.Backlog = 4 })
 		backlogFull(t, &host{
 			ip: serverIP, listen: w.server.Listen, dial: w.client.DialContext, backlog: 4,

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -19,8 +20,14 @@ import (
 // inBubble runs a test in virtual time.
 func inBubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
+	bubble.Store(true)
+	defer bubble.Store(false)
 	synctest.Test(t, f)
 }
+
+// bubble says that the present test is in one. Then synctest itself waits for
+// every goroutine, and says so when one is left.
+var bubble atomic.Bool
 
 // settle exchanges a few octets and waits until nothing is in flight.
 func settle(t *testing.T, c, s net.Conn) {
