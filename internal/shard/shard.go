@@ -28,6 +28,7 @@ type Config struct {
 	Commands    int // slots of the mailbox
 	PortFirst   uint16
 	PortLast    uint16
+	HoldAcks    bool // let an ACK wait some rounds for an answer to carry it
 	TCP         tcp.Config
 	Addresses   []wire.IPv4Prefix
 	Routes      []ip.Route
@@ -98,6 +99,7 @@ type Shard struct {
 	assembled []byte       // one frame that came in fragments
 	peers     []*Handover  // to other shards, by number; nil for ourselves
 	inbox     []*Handover  // from other shards
+	quiet     int          // rounds since something arrived
 	draining  bool
 
 	drops    [drop.NumReasons]uint64
@@ -166,6 +168,10 @@ func (s *Shard) Input(now mono.Time) bool {
 	n := s.receive(now)
 	n += s.timers(now)
 	s.publish(now)
+	s.quiet++
+	if n > 0 {
+		s.quiet = 0
+	}
 	return n > 0
 }
 
@@ -186,12 +192,17 @@ func (s *Shard) NextTimer() mono.Time {
 
 // Idle reports that nothing waits: the runner may sleep until NextTimer.
 func (s *Shard) Idle() bool {
+	return !s.hasOutput() && len(s.touched) == 0 && s.lists[listHeld-1].head == 0 && s.loop.Len() == 0 && !s.handoverWaits()
+}
+
+// hasOutput reports that something is to be sent.
+func (s *Shard) hasOutput() bool {
 	for i := range s.lists[:numReady] {
 		if s.lists[i].head != 0 {
-			return false
+			return true
 		}
 	}
-	return len(s.touched) == 0 && s.engine.Replies() == 0 && !s.arp.HasOutput() && !s.host.HasOutput() && s.loop.Len() == 0 && !s.handoverWaits()
+	return s.engine.Replies() > 0 || s.arp.HasOutput() || s.host.HasOutput()
 }
 
 // MAC returns the link's address.

@@ -22,7 +22,8 @@ const (
 	listAck
 	listData
 	listBlocked // waits for its neighbour
-	numLists    = listBlocked
+	listHeld    // an ACK that may still ride on an answer: hold.go
+	numLists    = listHeld
 
 	numReady = listData
 	listMask = 0x0f
@@ -49,12 +50,19 @@ func (s *Shard) file(t *tcp.TCB) {
 	switch w := t.Wants(); {
 	case w&tcp.WantControl != 0:
 		want = listControl
+	case w == tcp.WantAck && s.cfg.HoldAcks && t.AckCanWait():
+		want = listHeld
 	case w&(tcp.WantAck|tcp.WantProbe) != 0:
 		want = listAck
 	case w&tcp.WantData != 0:
 		want = listData
 	}
-	if want == 0 || t.Listed()&(listMask|finishedBit) != 0 {
+	have := t.Listed() & (listMask | finishedBit)
+	if have == listHeld && want != 0 && want != listHeld {
+		s.unlist(t)
+		have = 0
+	}
+	if want == 0 || have != 0 {
 		return // one that is queued says all it has when its turn comes
 	}
 	s.enlist(t, want)
@@ -108,7 +116,8 @@ func (s *Shard) unlist(t *tcp.TCB) {
 
 // transmit fills and sends at most one batch of frames.
 func (s *Shard) transmit(now mono.Time) int {
-	if s.Idle() {
+	s.releaseHeld(now)
+	if !s.hasOutput() {
 		return 0
 	}
 	s.txHave = s.queue.Reserve(s.tx[:])

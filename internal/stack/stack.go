@@ -80,6 +80,7 @@ func (s *Stack) build() error {
 			RingMemory:  s.cfg.RingMemory,
 			PortFirst:   s.cfg.PortFirst,
 			PortLast:    s.cfg.PortLast,
+			HoldAcks:    true,
 			TCP:         s.cfg.TCP,
 			Host:        s.cfg.hostConfig(info.MTU, seed+uint64(i)),
 			Addresses:   s.cfg.prefixes(),

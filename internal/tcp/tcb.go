@@ -170,6 +170,16 @@ const (
 	TimersMoved                     // NextTimer has changed
 )
 
+// AckCanWait reports that the ACK that is wanted is that of one segment in
+// order, or of a FIN: nobody suffers if it rides on an answer a little later.
+func (t *TCB) AckCanWait() bool {
+	return t.state >= Established && t.rcvNxt != t.rcvAcked && t.ackOwed == 0 && t.ooo == 0 &&
+		t.flags&flagDSACK == 0 && t.rcvNxt.Minus(t.rcvAcked) <= seq.Size(t.rcvMSS)+1
+}
+
+// LastArrival returns when the last acceptable segment came.
+func (t *TCB) LastArrival() mono.Time { return t.rcvAt }
+
 // State returns the connection's state.
 func (t *TCB) State() State { return t.state }
 
