@@ -490,3 +490,27 @@ func TestAcceptable_AnEmptySegmentAtTheRightEdgeHasItsACKTaken(t *testing.T) {
 		t.Errorf("beyond the edge: %v", why)
 	}
 }
+
+func TestAckCanWait_OnlyForALoneSegmentInOrder(t *testing.T) {
+	for _, x := range []struct {
+		in   []string
+		want bool
+	}{
+		{nil, false},
+		{[]string{"P. 1:101 ack 1"}, true},
+		{[]string{"P. 1:1461 ack 1"}, true},
+		{[]string{"F. 1 ack 1"}, true},
+		{[]string{"P. 1:1461 ack 1", "P. 1461:2921 ack 1"}, false},
+		{[]string{"P. 101:201 ack 1"}, false},
+		{[]string{"P. 1:101 ack 1", "P. 201:301 ack 1"}, false},
+		{[]string{"P. 1:101 ack 1", "P. 1:101 ack 1"}, false},
+	} {
+		r := established(t, sackSYN, nil)
+		for _, in := range x.in {
+			r.in(in)
+		}
+		if got := r.c.AckCanWait(); got != x.want {
+			t.Errorf("after %q: %v", x.in, got)
+		}
+	}
+}
