@@ -121,6 +121,12 @@ func (s Stream) CanOffer() bool {
 	return s.Refs.at(e) != 0 && s.Refs.at(e+1) == 0 && s.R.epoch.Load() == e
 }
 
+// Offered reports that a larger ring waits for the writer to go on in it.
+func (s Stream) Offered() bool {
+	e := s.W.epoch.Load()
+	return s.Refs.at(e+1).Size() > s.Refs.at(e).Size()
+}
+
 // Offer gives the writer a larger ring to go on in, and reports whether the
 // stream took it. Only the shard may call.
 //

@@ -360,3 +360,25 @@ func TestStream_DoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestOffered_UntilTheWriterSwitches(t *testing.T) {
+	p, err := NewPool(make([]byte, 2*MaxSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w WriterHalf
+	var r ReaderHalf
+	var refs Refs
+	s := Stream{W: &w, R: &r, Refs: &refs, Mem: p.Memory()}
+	s.Reset(5)
+	s.Attach(p.Get(MinSize))
+	if s.Offered() {
+		t.Error("nothing was offered yet")
+	}
+	if !s.Offer(p.Get(2*MinSize)) || !s.Offered() {
+		t.Error("a larger ring is on offer")
+	}
+	if !s.Switch() || s.Offered() {
+		t.Error("the writer has gone on in it; the older ring is no offer")
+	}
+}

@@ -53,9 +53,6 @@ func (s *Shard) publish(now mono.Time) {
 
 func (s *Shard) publishOne(t *tcp.TCB, i slab.Index, now mono.Time) {
 	v := t.TakeVerdict()
-	if v&tcp.TimersMoved != 0 {
-		s.schedule(t, i)
-	}
 	if v&tcp.Opened != 0 {
 		s.opened(t, i, now)
 		v |= t.TakeVerdict()
@@ -64,6 +61,9 @@ func (s *Shard) publishOne(t *tcp.TCB, i slab.Index, now mono.Time) {
 	if v&tcp.EnterTW != 0 && t.State() == tcp.TimeWait { // not if it ended in the same batch
 		s.enterTimeWait(t, i, now)
 		v |= t.TakeVerdict()
+	}
+	if v&tcp.TimersMoved != 0 {
+		s.schedule(t, i)
 	}
 	if v&tcp.Finished != 0 {
 		s.finished(t, i)
@@ -116,7 +116,7 @@ func (s *Shard) roomToWrite(i slab.Index) bool {
 		return false
 	}
 	tx := s.blocks[i].Tx(s.memory)
-	return tx.Free() >= tx.Size()/4
+	return tx.Free() >= tx.Size()/4 || tx.Offered()
 }
 
 // finished takes a TCB that has nothing more to do out of the tables. Its
