@@ -5,12 +5,38 @@
 package sim
 
 import (
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/mtcp-go/mtcp/internal/drop"
 	"github.com/mtcp-go/mtcp/internal/link/mem"
 	"github.com/mtcp-go/mtcp/internal/shard"
 )
+
+// EndAll aborts what applications still hold and closes all ports, and lets the
+// world come to rest.
+func (w *World) EndAll() {
+	for _, h := range w.hosts {
+		for _, token := range slices.Sorted(maps.Keys(h.dials)) {
+			h.Cancel(h.dials[token])
+		}
+		for _, c := range h.conns {
+			if !c.closed {
+				c.Close(true)
+			}
+		}
+		for _, l := range h.listeners {
+			if l.Open && l.Why == 0 {
+				l.Close()
+			}
+		}
+	}
+	if !w.Rest(10_000*time.Hour) && !w.isBroken() {
+		w.Problem("no rest: something is still due at %v", time.Duration(w.next()-start))
+	}
+}
 
 // Audit checks a world that is at rest, in which every application has given
 // everything back.

@@ -202,7 +202,7 @@ func (e *End) close(abort bool) {
 	if !abort && !e.ShutAt.IsSet() {
 		e.ShutAt = e.ClosedAt
 	}
-	e.Conn.App.Close(abort)
+	e.Conn.Close(abort)
 }
 
 func (e *End) stepRead() bool {

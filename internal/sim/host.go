@@ -56,6 +56,8 @@ type Host struct {
 	lastToken uint64
 	dials     map[uint64]*Dial
 	calls     map[uint64]call
+	conns     []*Conn
+	listeners []*Listener
 }
 
 // Host adds a host to the world.
@@ -190,16 +192,25 @@ type Conn struct {
 	Local, Remote Addr
 
 	waiter *sock.Waiter
+	closed bool
 }
 
 func (h *Host) conn(a sock.Accepted) *Conn {
 	s := h.lanes[a.Shard].shard
-	return &Conn{
+	c := &Conn{
 		App: s.App(a.Handle), Host: h, Shard: int(a.Shard),
 		Local:  Addr{unmapped(a.Local), a.LocalPort},
 		Remote: Addr{unmapped(a.Remote), a.RemotePort},
 		waiter: s.Waiter(a.Handle),
 	}
+	h.conns = append(h.conns, c)
+	return c
+}
+
+// Close gives the connection back; abort resets it.
+func (c *Conn) Close(abort bool) {
+	c.closed = true
+	c.App.Close(abort)
 }
 
 // A Dial is an active open.
@@ -208,9 +219,10 @@ type Dial struct {
 	Why  sock.Errno // when not
 	Done bool
 
-	token uint64
-	shard int
-	then  func(*Dial)
+	token    uint64
+	shard    int
+	canceled bool
+	then     func(*Dial)
 }
 
 // Addr is an address and a port of either side.
@@ -237,6 +249,7 @@ func (h *Host) Cancel(d *Dial) {
 	if d.Done {
 		return
 	}
+	d.canceled = true
 	h.send(d.shard, &sock.Command{Op: sock.OpCancel, Token: d.token})
 }
 
@@ -256,8 +269,11 @@ func (x *answers) Dialed(token uint64, a sock.Accepted, why sock.Errno) {
 	if why == sock.OK {
 		d.Conn = h.conn(a)
 	}
-	if d.then != nil {
+	switch {
+	case d.then != nil:
 		d.then(d)
+	case d.canceled && d.Conn != nil:
+		d.Conn.Close(true)
 	}
 }
 
@@ -305,6 +321,7 @@ type Listener struct {
 // Listen opens a port, with the next Output of each shard.
 func (h *Host) Listen(at Addr, backlog int) *Listener {
 	l := &Listener{host: h, ip: at.IP, port: at.Port, Open: true}
+	h.listeners = append(h.listeners, l)
 	for i := range h.lanes {
 		r, err := ring.NewSPSC(nil, make([]sock.Accepted, 1<<bits.Len(uint(backlog))))
 		if err != nil {
@@ -349,8 +366,7 @@ func (l *Listener) Close() {
 			l.closed = now
 			var a sock.Accepted
 			for l.queues[i].Pop(&a) {
-				c := l.host.conn(a)
-				c.App.Close(true)
+				l.host.conn(a).Close(true)
 			}
 		})
 	}

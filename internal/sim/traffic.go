@@ -93,7 +93,7 @@ func (t *Traffic) accept() {
 		p := t.unaccepted[key]
 		if p == nil {
 			t.world.Problem("%s accepted a connection from %v:%d that nobody opened", l.host.name, c.Remote.IP, c.Remote.Port)
-			c.App.Close(true)
+			c.Close(true)
 			continue
 		}
 		delete(t.unaccepted, key)

@@ -40,7 +40,10 @@ type Options struct {
 
 // A World is hosts, wires, applications and a clock.
 type World struct {
+	Name string     // for people
 	Rand *rand.Rand // of everything random outside the wires
+
+	Marks []string // what a test has seen happen
 
 	opt      Options
 	now      mono.Time
@@ -146,10 +149,14 @@ func (w *World) Run(d time.Duration) {
 func (w *World) RunUntil(limit time.Duration, done func() bool) bool {
 	end := w.now.Add(limit)
 	for !done() {
-		if w.round() {
+		busy := w.round()
+		if done() { // before the clock moves on
+			return true
+		}
+		if busy {
 			w.now = w.now.Add(time.Duration(w.Rand.Int64N(int64(w.opt.Pace) + 1)))
 		} else if next := w.next(); next == mono.Never || next > end {
-			return done()
+			return false
 		} else {
 			w.now = max(w.now, next)
 		}
