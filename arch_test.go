@@ -211,7 +211,7 @@ func TestArchitecture_UnsafeOnlyInNamedFiles(t *testing.T) {
 		if !strings.HasSuffix(s.path, "_unsafe.go") {
 			t.Errorf("%s imports unsafe: such a file is named *_unsafe.go", s.path)
 		}
-		if s.pkg != "internal/arena" && !strings.HasPrefix(s.pkg, "internal/link/") && s.pkg != "internal/netconf" {
+		if s.pkg != "internal/arena" && !strings.HasPrefix(s.pkg, "internal/link/") {
 			t.Errorf("%s: unsafe does not belong into %s", s.path, s.pkg)
 		}
 	}
