@@ -69,6 +69,41 @@ func (s *Shard) resolve(dst wire.IPv4, now mono.Time) (wire.MAC, neigh.ID, way) 
 
 func neighID(v uint32) neigh.ID { return neigh.ID(v) }
 
+// maxAsked bounds the replies that wait for ARP.
+const maxAsked = 32
+
+// asked are replies without a connection, a RST above all, whose next hop ARP
+// is asking for: an ARP module should not lose the packet that made it ask (RFC
+// 1122 §2.3.2.2). They are tried once more after ARP's next news.
+type asked struct {
+	replies [maxAsked]tcp.Reply
+	n       int
+	again   int // of them, those to be tried now
+}
+
+// keepReply has a reply wait for ARP's news.
+func (s *Shard) keepReply(r *tcp.Reply) {
+	if s.asked.n == maxAsked {
+		s.drop(drop.NeighbourUnresolved)
+		return
+	}
+	s.asked.replies[s.asked.n] = *r
+	s.asked.n++
+}
+
+// popAsked takes the oldest reply that is to be tried again.
+func (s *Shard) popAsked(r *tcp.Reply) bool {
+	a := &s.asked
+	if a.again == 0 {
+		return false
+	}
+	*r = a.replies[0]
+	a.again--
+	a.n--
+	copy(a.replies[:a.n], a.replies[1:a.n+1])
+	return true
+}
+
 // neighbourEvents takes ARP's news: who waited for a neighbour tries again, or
 // learns that it is not there.
 func (s *Shard) neighbourEvents(now mono.Time) {
@@ -86,6 +121,7 @@ func (s *Shard) neighbourEvents(now mono.Time) {
 		}
 		if moved {
 			s.unblock(events[:n], now)
+			s.asked.again = s.asked.n
 		}
 		if n < len(events) {
 			return

@@ -96,6 +96,7 @@ type Shard struct {
 	touched   []slab.Index
 	lists     [numLists]list
 	loop      *ring.Frames // frames to ourselves
+	asked     asked        // replies that wait for their neighbour
 	assembled []byte       // one frame that came in fragments
 	peers     []*Handover  // to other shards, by number; nil for ourselves
 	inbox     []*Handover  // from other shards
@@ -202,7 +203,7 @@ func (s *Shard) hasOutput() bool {
 			return true
 		}
 	}
-	return s.engine.Replies() > 0 || s.arp.HasOutput() || s.host.HasOutput()
+	return s.engine.Replies() > 0 || s.asked.again > 0 || s.arp.HasOutput() || s.host.HasOutput()
 }
 
 // MAC returns the link's address.

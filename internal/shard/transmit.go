@@ -194,15 +194,18 @@ func (s *Shard) sendICMP(now mono.Time) {
 // sendReplies sends the engine's segments that belong to no connection.
 func (s *Shard) sendReplies(now mono.Time) {
 	var r tcp.Reply
-	for b := s.frame(); b != nil && s.engine.PopReply(&r); b = s.frame() {
+	for b := s.frame(); b != nil && (s.popAsked(&r) || s.engine.PopReply(&r)); b = s.frame() {
 		dst := wire.IPv4(r.Key.RemoteIP)
 		mac, _, way := s.resolve(dst, now)
-		if way != wayOpen {
+		switch way {
+		case wayOpen:
+			n := s.engine.PutReply(b[tcpAt:], &r)
+			s.finish(b[:tcpAt+n], wire.IPv4(r.Key.LocalIP), dst, mac, 0)
+		case wayAsked:
+			s.keepReply(&r)
+		default:
 			s.drop(drop.NeighbourUnresolved)
-			continue
 		}
-		n := s.engine.PutReply(b[tcpAt:], &r)
-		s.finish(b[:tcpAt+n], wire.IPv4(r.Key.LocalIP), dst, mac, 0)
 	}
 }
 
