@@ -342,6 +342,29 @@ func TestWriteTo_DoesNotHoldUpCloseOrCloseRead(t *testing.T) {
 	}
 }
 
+// CloseRead finds a reader inside: what arrives is discarded once it has left.
+func TestCloseRead_TakesOverFromAReader(t *testing.T) {
+	_, c, s := pair(t, WireConfig{})
+	destination := newStuck()
+	s.Write([]byte("x"))
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.WriteTo(destination)
+		done <- err
+	}()
+	<-destination.inside
+	c.CloseRead()
+	close(destination.letGo)
+	if err := <-done; err != nil {
+		t.Errorf("WriteTo when CloseRead comes: %v", err)
+	}
+	within(t, "writing to one that does not read", func() {
+		if n, err := s.Write(make([]byte, 8<<20)); err != nil {
+			t.Errorf("wrote %d octets: %v", n, err)
+		}
+	})
+}
+
 // liar claims to have read or written what it was told to claim.
 type liar int
 
