@@ -193,7 +193,9 @@ func (s *Shard) opened(t *tcp.TCB, i slab.Index, now mono.Time) {
 		return
 	}
 	delete(s.dials, i)
-	s.engine.ReadyTx(t)
+	if !s.pool.Low() { // when memory is short, only those who write get some
+		s.engine.ReadyTx(t)
+	}
 	s.blocks[i].Raise(sock.Connected, 0)
 	s.events.Dialed(token, s.describe(t, i), sock.OK)
 }
