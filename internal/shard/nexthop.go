@@ -74,11 +74,13 @@ const maxAsked = 32
 
 // asked are replies without a connection, a RST above all, whose next hop ARP
 // is asking for: an ARP module should not lose the packet that made it ask (RFC
-// 1122 §2.3.2.2). They are tried once more after ARP's next news.
+// 1122 §2.3.2.2). Each waits for news of its own neighbour: to try all of them
+// with every news would ask again for those that had to make room, whose room
+// others would then lose, without end.
 type asked struct {
 	replies [maxAsked]tcp.Reply
 	n       int
-	again   int // of them, those to be tried now
+	again   int // the first of them, to be tried now
 }
 
 // keepReply has a reply wait for ARP's news.
@@ -104,6 +106,42 @@ func (s *Shard) popAsked(r *tcp.Reply) bool {
 	return true
 }
 
+// tellAsked lets replies go whose neighbour has been found, and drops those whose
+// neighbour is not there.
+func (s *Shard) tellAsked(events []neigh.Event) {
+	a := &s.asked
+	was := *a
+	a.n, a.again = 0, 0
+	for _, ready := range [2]bool{true, false} {
+		for i := range was.replies[:was.n] {
+			kind := s.newsFor(&was.replies[i], events)
+			isReady := i < was.again || kind == neigh.Resolved || kind == neigh.Changed
+			switch {
+			case isReady != ready:
+			case kind == neigh.Unreachable:
+				s.drop(drop.NeighbourUnresolved)
+			default:
+				a.replies[a.n] = was.replies[i]
+				a.n++
+			}
+		}
+		if ready {
+			a.again = a.n
+		}
+	}
+}
+
+// newsFor returns the latest news of a reply's next hop, 0 if there is none.
+func (s *Shard) newsFor(r *tcp.Reply, events []neigh.Event) (kind neigh.EventKind) {
+	_, hop, _, ok := s.host.Route(wire.IPv4(r.Key.RemoteIP))
+	for _, ev := range events {
+		if ok && ev.ID != 0 && ev.IP == hop {
+			kind = ev.Kind
+		}
+	}
+	return kind
+}
+
 // neighbourEvents takes ARP's news: who waited for a neighbour tries again, or
 // learns that it is not there.
 func (s *Shard) neighbourEvents(now mono.Time) {
@@ -121,7 +159,9 @@ func (s *Shard) neighbourEvents(now mono.Time) {
 		}
 		if moved {
 			s.unblock(events[:n], now)
-			s.asked.again = s.asked.n
+			if s.asked.n > 0 {
+				s.tellAsked(events[:n])
+			}
 		}
 		if n < len(events) {
 			return

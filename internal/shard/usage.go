@@ -36,7 +36,7 @@ func (s *Shard) Usage() Usage {
 		RangeSets:   s.engine.RangeSets(),
 		Timers:      s.wheel.Len(),
 		Waiting:     len(s.touched),
-		Replies:     s.engine.Replies(),
+		Replies:     s.engine.Replies() + s.asked.n,
 		Neighbours:  s.arp.Len(),
 	}
 	for i := range s.listening {

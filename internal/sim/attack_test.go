@@ -21,6 +21,7 @@ var attackScenarios = []scenario{
 	{"no-mss", noMSS},
 	{"tiny-mss", tinyMSS},
 	{"arp-flood", arpFlood},
+	{"arp-storm", arpStorm},
 	{"syn-flood", synFloodThenClient},
 	{"clients-that-never-close", neverClose},
 	{"resets-then-silence", resetsThenSilence},
@@ -98,6 +99,27 @@ func arpFlood(t *testing.T, w *World) {
 	}
 	p = newPeer(t, s, h, 6000, 80)
 	p.connect(plain)
+}
+
+// arpStorm: more strangers than the table has room to ask for make us ask for
+// each a few times, not for ever.
+func arpStorm(t *testing.T, w *World) {
+	h, s := alone(w, HostConfig{Neighbours: neigh.Config{MaxEntries: 16}})
+	w.Run(time.Minute)
+	s.AnswerARP = func(wire.IPv4) bool { return false }
+	for i := range wire.IPv4(200) {
+		p := s.To(h, 4000, []uint16{80, 99}[i%2])
+		p.Src.IP, p.Flags = s.IP+i, []wire.Flags{wire.ACK, wire.SYN}[i/2%2]
+		s.Send(p.Frame())
+	}
+	h.Listen(Addr{Port: 80}, 64)
+	w.Run(time.Minute)
+	if n := h.Stats(0).ARP.Requests; n > 600 || n < 200 {
+		t.Errorf("%d ARP requests for 200 strangers", n)
+	}
+	if u := h.Shard(0).Usage(); u.Connections != 0 || u.Replies != 0 {
+		t.Errorf("held for strangers: %+v", u)
+	}
 }
 
 // synFloodThenClient: 12,000 SYNs that nobody completes. A client that comes

@@ -24,8 +24,10 @@ const (
 	// something goes round in circles.
 	restlessRounds = 1 << 18
 
-	// maxRounds ends a world that would take all day.
+	// maxRounds and maxFrames end a world that would take all day, or is in a
+	// storm.
 	maxRounds = 1 << 20
+	maxFrames = 1 << 19
 )
 
 // start is the time at which worlds begin: no time is the zero Time.
@@ -181,7 +183,7 @@ func (w *World) isRestless() bool {
 	if w.now.Sub(w.calmAt) >= time.Second {
 		w.calm, w.calmAt = w.rounds, w.now
 	}
-	if w.rounds > maxRounds {
+	if w.rounds > maxRounds || w.frames > maxFrames {
 		w.Problem("no end: %d rounds, %d frames", w.rounds, w.frames)
 		return true
 	}
