@@ -47,18 +47,21 @@ func translate(err error, call string) error {
 	case errors.As(err, &e):
 		return errorOf(e.Errno, call)
 	case err == context.DeadlineExceeded:
-		return errLate
+		return &contextError{"i/o timeout", err}
+	case err == context.Canceled:
+		return &contextError{"operation was canceled", err}
 	}
 	return err
 }
 
-// errLate is what package net's dialers say when their context's deadline has
-// passed: both a timeout and the context's error.
-var errLate error = lateError{}
+// A contextError is what package net's dialers say when their context ends:
+// the context's error in other words, and a timeout if it was late.
+type contextError struct {
+	text string
+	is   error
+}
 
-type lateError struct{}
-
-func (lateError) Error() string        { return "i/o timeout" }
-func (lateError) Timeout() bool        { return true }
-func (lateError) Temporary() bool      { return true }
-func (lateError) Is(target error) bool { return target == context.DeadlineExceeded }
+func (e *contextError) Error() string        { return e.text }
+func (e *contextError) Timeout() bool        { return e.is == context.DeadlineExceeded }
+func (e *contextError) Temporary() bool      { return e.Timeout() }
+func (e *contextError) Is(target error) bool { return target == e.is }

@@ -178,6 +178,40 @@ func TestShutdown_LetsAnswersComplete(t *testing.T) {
 	})
 }
 
+func TestShutdown_LetsNobodyListenAnew(t *testing.T) {
+	w, c, s := pair(t, WireConfig{})
+	done := make(chan error, 1)
+	go func() { done <- w.server.Shutdown(context.Background()) }()
+	eventually(t, "listening is over", func() bool {
+		l, err := w.server.Listen(context.Background(), "tcp", ":0")
+		if err == nil {
+			l.Close()
+		}
+		return errors.Is(err, net.ErrClosed)
+	})
+	// What is needed to finish may still be dialled.
+	l, err := w.client.Listen(context.Background(), "tcp", ":81")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := w.server.Dial("tcp", clientIP+":81")
+	if err != nil {
+		t.Fatalf("dialling while the stack shuts down: %v", err)
+	}
+	exchange(t, x, mustAccept(t, l))
+	x.Close()
+	c.Close()
+	s.Close()
+	l.Close()
+	within(t, "the shutdown", func() {
+		// The last one we accepted is closed by the client's stack.
+		w.client.Close()
+		if err := <-done; err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+	})
+}
+
 func TestShutdown_EndsWithItsContext(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w, c, s := pair(t, WireConfig{})
@@ -275,6 +309,22 @@ func TestClose_ResetsAndWakesEverybody(t *testing.T) {
 				t.Errorf("a peer reads %v", err)
 			}
 			c.Close()
+		}
+	})
+}
+
+// More resets than go out in one round.
+func TestClose_ResetsACrowd(t *testing.T) {
+	w := newWorld(t, WireConfig{}, nil)
+	clients, servers := crowd(t, w, w.listen(t, ":80"), 300)
+	within(t, "closing", func() {
+		w.server.Close()
+		for i, c := range clients {
+			if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("peer %d reads %v", i, err)
+			}
+			c.Close()
+			servers[i].Close()
 		}
 	})
 }

@@ -225,6 +225,36 @@ func transfer(t testing.TB, a, b net.Conn, up, down int) {
 	all.Wait()
 }
 
+func TestWriteBuffers_KeepsWhatWasNotWritten(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		_, c, s := pair(t, WireConfig{})
+		all := pattern(20 << 20)
+		var v net.Buffers
+		for b := all; len(b) > 0; b = b[min(len(b), 1<<20-1):] {
+			v = append(v, b[:min(len(b), 1<<20-1)])
+		}
+		c.SetWriteDeadline(time.Now().Add(time.Second))
+		n, err := c.WriteBuffers(&v)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("wrote %d octets, %v", n, err)
+		}
+		left := bytes.Join(v, nil)
+		if !bytes.Equal(left, all[n:]) {
+			t.Errorf("%d octets of %d were written, and %d are left, or others", n, len(all), len(left))
+		}
+		c.SetWriteDeadline(time.Time{})
+		go func() {
+			if _, err := c.WriteBuffers(&v); err != nil || len(v) != 0 {
+				t.Errorf("%d buffers are left, %v", len(v), err)
+			}
+			c.Close()
+		}()
+		if got, err := io.ReadAll(s); err != nil || !bytes.Equal(got, all) {
+			t.Errorf("%d octets arrived of %d, or they differ; %v", len(got), len(all), err)
+		}
+	})
+}
+
 func TestCloseWrite_LetsThePeerAnswer(t *testing.T) {
 	for _, clientFirst := range []bool{true, false} {
 		_, c, s := pair(t, WireConfig{})

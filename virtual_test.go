@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -191,6 +192,18 @@ func TestDial_EndsWithItsContext(t *testing.T) {
 			t.Errorf("%d connections remain of two that were given up", n)
 		}
 	})
+}
+
+func TestDial_SendsNothingWhenItsContextHasEnded(t *testing.T) {
+	w := newWorld(t, WireConfig{}, nil)
+	w.listen(t, ":80")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	w.client.DialContext(ctx, "tcp", serverIP+":80")
+	w.client.DialFrom(ctx, netip.AddrPort{}, addrPortOf(t, serverIP+":80"))
+	if st := w.client.Stats()[0]; st.ActiveOpens != 0 {
+		t.Errorf("%d connections were begun", st.ActiveOpens)
+	}
 }
 
 func TestDial_LearnsThatTheNeighbourIsNotThere(t *testing.T) {

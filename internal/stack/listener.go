@@ -46,7 +46,7 @@ func (s *Stack) Listen(at netip.AddrPort, backlog int) (*Listener, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || s.draining {
 		return nil, Error{sock.Aborted}
 	}
 	if why := s.bind(l, backlog); why != sock.OK {

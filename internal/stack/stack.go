@@ -31,6 +31,7 @@ type Stack struct {
 
 	mu        sync.Mutex
 	listeners map[*Listener]struct{}
+	draining  bool // nobody may listen anew
 	closed    bool
 	nextShard atomic.Uint32 // round robin of active opens
 
@@ -180,6 +181,9 @@ func (s *Stack) drop() {
 // Shutdown stops listening, lets connections finish, and closes the stack when
 // none is left or ctx is done; then it returns ctx's error.
 func (s *Stack) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.draining = true
+	s.mu.Unlock()
 	for _, l := range s.allListeners() {
 		l.Close()
 	}
