@@ -94,6 +94,56 @@ func TestDial_GivenUpLeavesNothing(t *testing.T) {
 	}
 }
 
+// lateContext ends just when the connection is there.
+type lateContext struct {
+	context.Context
+	there func()
+}
+
+func (c lateContext) Done() <-chan struct{} {
+	c.there()
+	ended := make(chan struct{})
+	close(ended)
+	return ended
+}
+
+func (lateContext) Err() error { return context.Canceled }
+
+func TestDial_ResetsWhatComesTooLate(t *testing.T) {
+	a, b := pair(t, mem.Config{})
+	l, err := b.Listen(netip.MustParseAddrPort("0.0.0.0:80"), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	gaveUp := 0
+	for i := range 40 { // the answer and the end are both there: chance chooses
+		ctx := lateContext{context.Background(), func() {
+			eventually(t, "the connection is there", func() bool { return l.queues[0].Len() > i })
+			eventually(t, "the dial is answered", func() bool {
+				a.dials.mu.Lock()
+				defer a.dials.mu.Unlock()
+				return len(a.dials.pending) == 0
+			})
+		}}
+		c, err := a.Dial(ctx, netip.AddrPort{}, netip.MustParseAddrPort("10.0.0.2:80"))
+		if err != nil {
+			gaveUp++
+			continue
+		}
+		app, _ := a.App(&c)
+		app.Close(true)
+		a.Done()
+	}
+	if gaveUp == 0 {
+		t.Skip("chance chose the answer every time")
+	}
+	eventually(t, "the dialler has nothing left", func() bool { return connections(a) == 0 })
+	if n := a.users.Load(); n != 1 {
+		t.Errorf("%d users after dials that were given up", n)
+	}
+}
+
 func TestDial_FailsWhenTheStackCloses(t *testing.T) {
 	a, _ := pair(t, mem.Config{})
 	failed := make(chan error, 1)

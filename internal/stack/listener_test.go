@@ -134,6 +134,45 @@ func TestTryAccept_ServesManyConsumersFromAllShards(t *testing.T) {
 	}
 }
 
+// One token may stand for several connections: who takes one passes it on.
+func TestTryAccept_WakesTheNextConsumer(t *testing.T) {
+	a, b := pair(t, mem.Config{})
+	l, err := b.Listen(netip.MustParseAddrPort("0.0.0.0:80"), 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		c, err := a.Dial(context.Background(), netip.AddrPort{}, netip.MustParseAddrPort("10.0.0.2:80"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		app, _ := a.App(&c)
+		app.Close(false)
+		a.Done()
+	}
+	eventually(t, "both wait", func() bool { return l.queues[0].Len() == 2 })
+	<-l.Ready()
+	var c sock.Accepted
+	for i := range 2 {
+		if !l.TryAccept(&c) {
+			t.Fatalf("connection %d has gone", i)
+		}
+		app, _ := b.App(&c)
+		app.Close(false)
+		b.Done()
+		select {
+		case <-l.Ready():
+			if i == 1 {
+				t.Error("a token for nothing")
+			}
+		default:
+			if i == 0 {
+				t.Error("nobody hears of the second connection")
+			}
+		}
+	}
+}
+
 func TestListenerClose_AbortsWhatNobodyAccepted(t *testing.T) {
 	a, b := pair(t, mem.Config{})
 	l, err := b.Listen(netip.MustParseAddrPort("0.0.0.0:80"), 8)
