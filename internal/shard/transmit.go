@@ -33,7 +33,10 @@ const (
 )
 
 // A list is a queue of slots, linked through the TCBs.
-type list struct{ head, tail slab.Index }
+type list struct {
+	head, tail slab.Index
+	n          int
+}
 
 // Frame layout of what we send.
 const (
@@ -80,6 +83,7 @@ func (s *Shard) enlist(t *tcp.TCB, n uint8) {
 		l.head = i
 	}
 	l.tail = i
+	l.n++
 }
 
 // pop takes the first TCB of a list, nil when it is empty.
@@ -111,7 +115,21 @@ func (s *Shard) unlist(t *tcp.TCB) {
 	} else {
 		l.tail = prev
 	}
+	l.n--
 	t.SetListed(t.Listed() &^ listMask)
+}
+
+// frames is how many will be wanted, at a guess: reserving a whole batch for
+// every ACK costs more than the ACK. What does not fit goes with the next round.
+func (s *Shard) frames() int {
+	n := s.engine.Replies() + s.asked.again + 2*s.lists[listControl-1].n + 4*s.lists[listAck-1].n
+	if data := s.lists[listData-1].n; data > 0 {
+		n += maxSegments * data
+	}
+	if s.arp.HasOutput() || s.host.HasOutput() {
+		n += 8
+	}
+	return min(n, batch)
 }
 
 // transmit fills and sends at most one batch of frames.
@@ -120,7 +138,7 @@ func (s *Shard) transmit(now mono.Time) int {
 	if !s.hasOutput() {
 		return 0
 	}
-	s.txHave = s.queue.Reserve(s.tx[:])
+	s.txHave = s.queue.Reserve(s.tx[:s.frames()])
 	s.txUsed = 0
 	s.sendARP(now)
 	s.sendICMP(now)

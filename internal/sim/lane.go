@@ -31,8 +31,13 @@ type lane struct {
 
 // run is one round of the shard, if it has reason to run.
 func (l *lane) run(now mono.Time) bool {
-	if now < l.stalled || l.asleep && !l.hasReason(now) {
+	if now < l.stalled {
 		return l.stepEnds(now)
+	}
+	if l.asleep && !l.hasReason(now) {
+		if busy := l.stepEnds(now); !l.woken {
+			return busy
+		}
 	}
 	l.look = true
 	if l.asleep {

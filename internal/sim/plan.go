@@ -88,7 +88,7 @@ func randomPlans(r *rand.Rand, size int, pause time.Duration) (p [2]Plan) {
 		p[r.IntN(2)].Send = 0
 	}
 	for i := range p { // nobody is at it for ever
-		most := uint64(500 * min(p[i].WriteMax, p[1-i].ReadMax))
+		most := uint64(150 * min(p[i].WriteMax, p[1-i].ReadMax))
 		if p[i].Ahead > 0 {
 			most = min(most, 100*p[i].Ahead)
 		}

@@ -42,8 +42,8 @@ func newScene(seed uint64, capture io.Writer) *scene {
 		s.config[i].TCP = randomTCP(r)
 	}
 	s.traffic = w.Traffic()
-	s.traffic.Size = []int{300, 2_000, 8_000, 25_000}[r.IntN(4)]
-	s.traffic.AtOnce = 1 + r.IntN(12)
+	s.traffic.Size = []int{300, 2_000, 6_000, 15_000}[r.IntN(4)]
+	s.traffic.AtOnce = 1 + r.IntN(8)
 	randomLine(r, &s.wire)
 	s.drawHardships(seed)
 	s.line = w.Wire(s.wire)

@@ -18,7 +18,7 @@ import (
 
 var (
 	captureTo = flag.String("sim.pcap", "", "write the frames of what runs to this file")
-	seedCount = flag.Int("sim.seeds", 240, "how many seeds")
+	seedCount = flag.Int("sim.seeds", 220, "how many seeds")
 )
 
 func TestSim(t *testing.T) {

@@ -155,13 +155,14 @@ func (w *World) RunUntil(limit time.Duration, done func() bool) bool {
 		if done() { // before the clock moves on
 			return true
 		}
+		next := w.next()
+		if next == mono.Never || next > end {
+			return false
+		}
 		if busy {
 			w.now = w.now.Add(time.Duration(w.Rand.Int64N(int64(w.opt.Pace) + 1)))
-		} else if next := w.next(); next == mono.Never || next > end {
-			return false
-		} else {
-			w.now = max(w.now, next)
 		}
+		w.now = max(w.now, next)
 		if w.isRestless() || w.now > end || len(w.problems) == maxProblems {
 			return false
 		}
