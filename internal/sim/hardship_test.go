@@ -339,6 +339,7 @@ func (s *scene) littleMemory() {
 	}
 	s.traffic.Excuses.Exhausted = true
 	s.traffic.Excuses.TimeOut = true
+	s.traffic.Excuses.Unreachable = true // two neighbours can be asked for at a time
 }
 
 // synFlood: from addresses on the link that do not answer, and from others to

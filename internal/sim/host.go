@@ -35,6 +35,7 @@ type HostConfig struct {
 	Commands    int // 4096
 	PortFirst   uint16
 	PortLast    uint16
+	HoldAcks    bool // as stacks with goroutines do
 
 	TCP        tcp.Config // zero: the default
 	IP         ip.Config
@@ -152,7 +153,7 @@ func (l *lane) build(secret prf.Key) error {
 	l.shard, err = shard.New(shard.Config{
 		ID: l.id, Shards: c.Queues,
 		Connections: c.Connections, TimeWaits: c.TimeWaits, RingMemory: c.RingMemory,
-		PortFirst: c.PortFirst, PortLast: c.PortLast,
+		PortFirst: c.PortFirst, PortLast: c.PortLast, HoldAcks: c.HoldAcks,
 		TCP: c.TCP, Host: host, Neighbours: arp,
 		Addresses: []wire.IPv4Prefix{c.Prefix}, Routes: routes,
 		Secret: secret, Seed: w.Rand.Uint64(), Memory: h.memory,
@@ -314,6 +315,7 @@ type Listener struct {
 	ip     wire.IPv4
 	port   uint16
 	queues []*sock.AcceptQueue
+	opened int       // shards that have done so
 	closed mono.Time // when it was closed last
 	pushed bool      // something may be in a queue
 }
@@ -329,6 +331,7 @@ func (h *Host) Listen(at Addr, backlog int) *Listener {
 		}
 		l.queues = append(l.queues, sock.NewAcceptQueue(r, func() { l.pushed = true }))
 		h.Call(i, func(s *shard.Shard, _ mono.Time) {
+			l.opened++
 			if why := s.Listen(at.IP, at.Port, backlog, l.queues[i]); why != sock.OK {
 				l.Why = why
 			}

@@ -20,6 +20,7 @@ type Pair struct {
 	plans    [2]Plan
 	patterns [2]pattern // of what the client and the server send
 	canceled bool
+	early    bool // dialled before every shard had opened the port
 }
 
 // Excuses are errors that a world, or a connection, may see because of what is
@@ -155,7 +156,7 @@ func (p *Pair) mayRefuse(why sock.Errno) bool {
 	case sock.Aborted:
 		return p.canceled
 	case sock.Refused:
-		return x.Refused || x.Reset || !p.listener.Open || p.listener.closed.IsSet()
+		return x.Refused || x.Reset || p.early || !p.listener.Open || p.listener.closed.IsSet()
 	case sock.Reset:
 		return x.Reset
 	case sock.TimedOut:

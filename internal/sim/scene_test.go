@@ -40,6 +40,7 @@ func newScene(seed uint64, capture io.Writer) *scene {
 	s.wire.RingFrames = 256
 	for i := range s.config {
 		s.config[i].TCP = randomTCP(r)
+		s.config[i].HoldAcks = r.IntN(2) == 0
 	}
 	s.traffic = w.Traffic()
 	s.traffic.Size = []int{300, 2_000, 6_000, 15_000}[r.IntN(4)]

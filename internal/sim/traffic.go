@@ -48,7 +48,7 @@ func (t *Traffic) Listen(h *Host, port uint16, backlog int) *Listener {
 func (t *Traffic) Dial(from *Host, shard int, l *Listener) *Pair {
 	r := t.world.Rand
 	p := &Pair{
-		ID: len(t.Pairs), traffic: t, listener: l,
+		ID: len(t.Pairs), traffic: t, listener: l, early: l.opened < len(l.host.lanes),
 		plans:    randomPlans(r, t.Size, t.Pause),
 		patterns: [2]pattern{{r.Uint64N(period)}, {r.Uint64N(period)}},
 	}
