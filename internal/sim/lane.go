@@ -46,7 +46,9 @@ func (l *lane) run(now mono.Time) bool {
 	}
 	busy := l.shard.Input(now)
 	busy = l.stepEnds(now) || busy
-	busy = l.shard.Output(now) || busy
+	if l.shard.Output(now) { // a command may have changed something for them
+		busy, l.look = true, true
+	}
 	l.sleep()
 	return busy || !l.asleep
 }

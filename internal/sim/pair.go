@@ -118,6 +118,8 @@ func (e *End) peerMayReset() bool {
 		return e.Pair.serverMayBeGone()
 	case p.Aborted || p.Failed != sock.OK:
 		return true
+	case !p.isGone() && p.Conn.App.Block.Errno() != sock.OK: // and has yet to notice
+		return true
 	case p.isGone():
 		wait := p.Conn.Host.cfg.TCP.FinWait2
 		return p.Unread > 0 || e.Wrote > p.Read || p.readShut || e.world().now >= p.ClosedAt.Add(wait)
