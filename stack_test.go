@@ -198,14 +198,12 @@ func TestShutdown_LetsNobodyListenAnew(t *testing.T) {
 	if err != nil {
 		t.Fatalf("dialling while the stack shuts down: %v", err)
 	}
-	exchange(t, x, mustAccept(t, l))
-	x.Close()
-	c.Close()
-	s.Close()
-	l.Close()
+	y := mustAccept(t, l)
+	exchange(t, x, y)
+	for _, c := range []net.Conn{x, y, c, s} {
+		c.Close()
+	}
 	within(t, "the shutdown", func() {
-		// The last one we accepted is closed by the client's stack.
-		w.client.Close()
 		if err := <-done; err != nil {
 			t.Errorf("Shutdown: %v", err)
 		}
