@@ -20,7 +20,8 @@ const module = "github.com/mtcp-go/mtcp"
 // layers says which package stands where: a package imports only from layers
 // below its own. A new package gets a line here first.
 var layers = map[string]int{
-	"cmd/mtcp":            9,
+	"cmd/mtcp":            10,
+	"config":              9, // a TOML library, which the root package does without
 	".":                   8,
 	"internal/stack":      7,
 	"internal/runner":     6,
@@ -39,6 +40,7 @@ var layers = map[string]int{
 	"internal/sock":       3, // house.md has it beside tcp; the engine reads its blocks, so it stands below
 	"internal/wheel":      3,
 	"internal/tcp/cc":     3,
+	"internal/param":      2, // names, defaults and ranges; imports nothing of ours
 	"internal/ring":       2,
 	"internal/slab":       2,
 	"internal/flow":       2,
@@ -67,6 +69,10 @@ var outside = map[string][]string{
 	"github.com/vishvananda/netlink": {"internal/netconf"},                                                                                                                    // interfaces and namespaces
 	"github.com/vishvananda/netns":   {"internal/netconf"},
 	"github.com/alecthomas/kong":     {"cmd/mtcp"}, // the command line
+
+	// Of the TOML libraries the one whose parser gives every key and value its
+	// place, so that an error can name the line; only that parser is used.
+	"github.com/pelletier/go-toml/v2": {"config"},
 }
 
 // goroutines may be started here; every one has an owner who waits for it.

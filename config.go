@@ -1,24 +1,24 @@
 package mtcp
 
 import (
-	"errors"
 	"io"
 	"log/slog"
 	"net/netip"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/ip"
+	"github.com/mtcp-go/mtcp/internal/neigh"
+	"github.com/mtcp-go/mtcp/internal/param"
 	"github.com/mtcp-go/mtcp/internal/stack"
-	"github.com/mtcp-go/mtcp/internal/tcp"
-	"github.com/mtcp-go/mtcp/internal/tcp/cc"
 )
 
 // Config describes a Stack. Link and Addresses are needed; the zero value of
-// every other field is its default.
+// every other field is its default. Package config reads one from a file.
 type Config struct {
-	// Link is where packets go: AFXDP, or an end of a Wire.
+	// Link is where packets go: AFXDP, TAP, or an end of a Wire.
 	Link Link
 
-	// Addresses are the stack's own, with their prefix lengths. The kernel must
+	// Addresses are the stack's own, with their prefix lengths; the kernel must
 	// not have them too. IPv4 only so far.
 	Addresses []netip.Prefix
 
@@ -26,41 +26,42 @@ type Config struct {
 	Gateway netip.Addr
 
 	// ProbeAddresses asks the network before the addresses are used whether
-	// somebody has them (RFC 5227). That takes some seconds, in which nothing
+	// somebody has them (RFC 5227), which takes some seconds in which nothing
 	// can be sent.
 	ProbeAddresses bool
 
 	// Connections bounds the connections of each shard; beyond it SYNs are
-	// dropped and counted. Default 131072.
+	// dropped and counted. Default: 131072; 1 to 268435456.
 	Connections int
 
-	// TimeWaits bounds the TIME_WAIT records of each shard (64 octets each);
-	// beyond it the oldest give way, and are counted. Default 262144.
+	// TimeWaits bounds the TIME_WAIT records of each shard, of 64 octets each;
+	// beyond it the oldest give way, and are counted. Default: 262144; 1 to
+	// 268435456.
 	TimeWaits int
 
-	// RingMemory bounds the octets of each shard's send and receive rings.
-	// Connections take of it what they need and give it back when idle.
-	// Default 512 MiB.
+	// RingMemory bounds the octets of each shard's send and receive rings, of
+	// which connections take what they need and give it back when idle. Default:
+	// 512MiB; 4MiB to 1TiB.
 	RingMemory int
 
 	// Backlog bounds, per shard, the connections of a listener that wait for
-	// Accept, and by twice that number those that are half open. Default 4096.
+	// Accept, and by twice that number those that are half open. Default: 4096;
+	// 1 to 1048576 connections.
 	Backlog int
 
-	// TimeWait is how long a closed 4-tuple is kept from being reused, except
-	// as RFC 6191 allows. Default 60 s (RFC 9293: 2 MSL, 4 minutes).
-	TimeWait time.Duration
+	// PortFirst is the first of the ports that dials, and listeners on port 0,
+	// are given. Default: 32768; 1 to 65535.
+	PortFirst int
 
-	// KeepAlive is the idle time before keep-alive probes, and between them;
-	// nine are sent. Default 15 s as in package net; negative switches off.
-	KeepAlive time.Duration
+	// PortLast is the last of these ports. Default: 60999; 1 to 65535.
+	PortLast int
 
-	// Congestion is "cubic" (the default) or "newreno".
-	Congestion string
+	// Neighbours bounds the ARP entries of each shard; beyond it idle ones give
+	// way. Default: 1024; 8 to 32768.
+	Neighbours int
 
-	// Nagle leaves Nagle's algorithm on at the start of connections. As in
-	// package net it is off by default.
-	Nagle bool
+	TCP TCP // how TCP behaves
+	IP  IP  // how IP behaves
 
 	// Capture takes a copy of every packet in pcapng format, when not nil. It
 	// is written from the packet path, so a slow writer slows the stack.
@@ -75,44 +76,79 @@ type Config struct {
 	Seed uint64
 }
 
-const defaultBacklog = 4096
-
-// engineConfig translates to the engine's terms.
-func (c *Config) engineConfig() (tcp.Config, error) {
-	e := tcp.DefaultConfig()
-	e.NoDelay = !c.Nagle
-	if c.TimeWait > 0 {
-		e.TimeWait = c.TimeWait
+// complete fills in the defaults and refuses what is out of range.
+func (c *Config) complete() error {
+	if err := param.Stack.Complete(c); err != nil {
+		return err
 	}
-	if c.KeepAlive >= 0 {
-		e.KeepAlive = true
-		e.KeepIdle = 15 * time.Second
-		if c.KeepAlive > 0 {
-			e.KeepIdle = c.KeepAlive
-		}
-		e.KeepInterval = e.KeepIdle
+	if err := param.TCP.Complete(&c.TCP); err != nil {
+		return err
 	}
-	if c.Congestion != "" {
-		id, ok := cc.ParseID(c.Congestion)
-		if !ok {
-			return e, errors.New(`congestion control "` + c.Congestion + `" is not known: use cubic or newreno`)
-		}
-		e.Congestion = id
-	}
-	return e, nil
+	return param.IP.Complete(&c.IP)
 }
 
-// stackConfig translates to the terms of the layer below.
-func (c *Config) stackConfig() (stack.Config, error) {
-	e, err := c.engineConfig()
+// stackConfig translates a complete configuration to the terms of the layer
+// below.
+func (c *Config) stackConfig() stack.Config {
 	return stack.Config{
 		Addresses:   c.Addresses,
 		Gateway:     c.Gateway,
 		Connections: c.Connections,
 		TimeWaits:   c.TimeWaits,
 		RingMemory:  c.RingMemory,
-		TCP:         e,
+		PortFirst:   uint16(c.PortFirst), // in range
+		PortLast:    uint16(c.PortLast),
+		TCP:         c.TCP.engine(),
+		Host:        c.IP.host(),
+		Neighbours:  neigh.Config{MaxEntries: c.Neighbours},
 		Probe:       c.ProbeAddresses,
 		Seed:        c.Seed,
-	}, err
+	}
+}
+
+// IP is how IP and ICMP behave. Zero values are the defaults.
+type IP struct {
+	// TTL is the time to live of packets that leave. Default: 64; 1 to 255 hops.
+	TTL int
+
+	// MinPathMTU is what no ICMP message makes a path's MTU smaller than.
+	// Default: 552; 68 to 1500.
+	MinPathMTU int
+
+	// PathMTUAge is the time after which a path is tried with larger packets
+	// again (RFC 1191). Default: 10m; 60s to 24h.
+	PathMTUAge time.Duration
+
+	// Reassemblies bounds what each shard puts together from fragments at a
+	// time; beyond it the oldest give way. Default: 64; 1 to 4096 datagrams.
+	Reassemblies int
+
+	// ReassemblyMemory bounds each shard's memory for that. Default: 1MiB; 64KiB
+	// to 64MiB.
+	ReassemblyMemory int
+
+	// ReassemblyTimeout is how long a datagram waits for its last fragment.
+	// Default: 30s; 1s to 120s.
+	ReassemblyTimeout time.Duration
+
+	// ICMPRate bounds each shard's ICMP answers, and by the same number its ICMP
+	// errors. Default: 1000; 1 to 1000000 a second.
+	ICMPRate int
+
+	// ICMPBurst is how many of either may go at once. Default: 50; 1 to 1000000
+	// messages.
+	ICMPBurst int
+}
+
+func (p *IP) host() ip.Config {
+	return ip.Config{
+		TTL:               uint8(p.TTL), // in range
+		MinPathMTU:        p.MinPathMTU,
+		PathMTUAge:        p.PathMTUAge,
+		Datagrams:         p.Reassemblies,
+		ReassemblyBytes:   p.ReassemblyMemory,
+		ReassemblyTimeout: p.ReassemblyTimeout,
+		ICMPRate:          p.ICMPRate,
+		ICMPBurst:         p.ICMPBurst,
+	}
 }

@@ -41,7 +41,7 @@ func openStack(f *stackFlags) (door, error) {
 		Link:        mtcp.AFXDP{Interface: f.Iface, Generic: f.Generic},
 		Connections: f.Connections,
 		RingMemory:  f.RingMemory << 20,
-		Congestion:  f.Congestion,
+		TCP:         mtcp.TCP{Congestion: f.Congestion},
 	}
 	for _, a := range f.Addr {
 		cfg.Addresses = append(cfg.Addresses, a.Prefix)

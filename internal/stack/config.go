@@ -27,8 +27,10 @@ type Config struct {
 	PortFirst   uint16         // ephemeral ports
 	PortLast    uint16
 	TCP         tcp.Config
-	Probe       bool   // probe addresses for conflicts before use (RFC 5227)
-	Seed        uint64 // 0: from the system; else everything that is random follows from it
+	Host        ip.Config    // but for MTU and Seed
+	Neighbours  neigh.Config // but for what follows from the above
+	Probe       bool         // probe addresses for conflicts before use (RFC 5227)
+	Seed        uint64       // 0: from the system; else everything that is random follows from it
 }
 
 // Defaults of Config.
@@ -76,8 +78,8 @@ func (c *Config) check() error {
 	if c.TimeWaits < 1 || c.TimeWaits > maxSlots {
 		return fmt.Errorf("%d TIME-WAIT records: 1 to %d are possible", c.TimeWaits, maxSlots)
 	}
-	if c.RingMemory < ring.MaxSize {
-		return fmt.Errorf("ring memory of %d octets: at least %d are needed", c.RingMemory, ring.MaxSize)
+	if c.RingMemory < ring.MaxSize || c.RingMemory > ring.MaxMemory {
+		return fmt.Errorf("ring memory of %d octets: %d to %d are possible", c.RingMemory, ring.MaxSize, ring.MaxMemory)
 	}
 	if c.PortFirst == 0 || c.PortFirst > c.PortLast {
 		return fmt.Errorf("ephemeral ports %d to %d: not a range", c.PortFirst, c.PortLast)
@@ -123,7 +125,9 @@ func (c *Config) prefixes() []wire.IPv4Prefix {
 }
 
 func (c *Config) hostConfig(mtu int, seed uint64) ip.Config {
-	return ip.Config{MTU: mtu, Seed: seed}
+	h := c.Host
+	h.MTU, h.Seed = mtu, seed
+	return h
 }
 
 // routes are those that no address brings: the default route.
@@ -136,7 +140,8 @@ func (c *Config) routes() []ip.Route {
 }
 
 func (c *Config) neighConfig(mac wire.MAC, seed uint64) neigh.Config {
-	n := neigh.Config{MAC: mac, Seed: seed}
+	n := c.Neighbours
+	n.MAC, n.Seed = mac, seed
 	for _, p := range c.prefixes() {
 		n.OnLink = append(n.OnLink, p.Network())
 	}
