@@ -31,23 +31,17 @@ var _ door = (*mtcp.Stack)(nil)
 
 // openStack makes the stack that the flags describe.
 func openStack(f *stackFlags) (door, error) {
+	cfg, err := f.configuration()
+	if err != nil {
+		return nil, err
+	}
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	if err := checkAddresses(f); err != nil {
-		return nil, err
-	}
-	cfg := mtcp.Config{
-		Link:        mtcp.AFXDP{Interface: f.Iface, Generic: f.Generic},
-		Connections: f.Connections,
-		RingMemory:  f.RingMemory << 20,
-		TCP:         mtcp.TCP{Congestion: f.Congestion},
-	}
-	for _, a := range f.Addr {
-		cfg.Addresses = append(cfg.Addresses, a.Prefix)
-	}
-	if f.Gateway != nil {
-		cfg.Gateway = f.Gateway.Addr
+	if _, ok := cfg.Link.(mtcp.AFXDP); ok {
+		if err := checkAddresses(f); err != nil {
+			return nil, err
+		}
 	}
 	if f.Pcap == "" {
 		return mtcp.New(cfg)

@@ -5,6 +5,9 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
+
+	"github.com/mtcp-go/mtcp/internal/param"
 )
 
 // A cidr is an IPv4 address with its prefix length.
@@ -33,29 +36,34 @@ func (h *host) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// stackFlags say what the stack is made with.
+// A size is an amount of memory. A bare number counts MiB.
+type size int
+
+// UnmarshalText reads a size as --ring-memory takes it.
+func (s *size) UnmarshalText(text []byte) error {
+	word := string(text)
+	if _, err := strconv.ParseUint(word, 10, 64); err == nil {
+		word += "MiB"
+	}
+	v, err := param.ParseOctets(word)
+	if err != nil {
+		return fmt.Errorf("%q %w", text, err)
+	}
+	*s = size(v)
+	return nil
+}
+
+// stackFlags say what the stack is made with. What is not given is the
+// configuration file's to say, or has its default: see config.go.
 type stackFlags struct {
+	Config      string `placeholder:"FILE" type:"path" help:"Read the configuration from FILE, of which these flags are a part; they win. See mtcp config."`
 	Iface       string `placeholder:"DEV" help:"Interface to share with the kernel, such as eth0."`
 	Addr        []cidr `placeholder:"CIDR" help:"The stack's own address, such as 10.0.0.2/24; the kernel must not have it."`
 	Gateway     *host  `placeholder:"IP" help:"Next hop for what is not on the link."`
 	Generic     bool   `help:"Use XDP's generic mode at once, without trying native mode."`
+	Require     string `placeholder:"MODE" enum:",native,zerocopy" default:"" help:"Refuse a mode that is less: native or zerocopy."`
 	Pcap        string `placeholder:"FILE" type:"path" help:"Capture every packet into FILE."`
-	Connections int    `default:"131072" help:"Connections per shard; more are refused and counted."`
-	RingMemory  int    `default:"512" help:"Memory for data in flight per shard, in MiB."`
-	Congestion  string `default:"cubic" help:"Congestion control: cubic or newreno; with --link kernel whatever the kernel has."`
-}
-
-// check refuses what cannot be meant.
-func (f *stackFlags) check() error {
-	switch {
-	case f.Iface == "":
-		return usageError("--iface: name the interface, such as --iface eth0")
-	case len(f.Addr) == 0:
-		return usageError("--addr: give the stack an address, such as --addr 10.0.0.2/24")
-	case f.Connections < 1:
-		return usageError(fmt.Sprintf("--connections: %d is too few", f.Connections))
-	case f.RingMemory < 1 || f.RingMemory > 1<<20:
-		return usageError(fmt.Sprintf("--ring-memory: %d MiB is out of range", f.RingMemory))
-	}
-	return nil
+	Connections *int   `placeholder:"N" help:"Connections per shard; more are refused and counted (default ${connections})."`
+	RingMemory  *size  `placeholder:"SIZE" help:"Memory for data in flight per shard, such as 64MiB (default ${ring_memory})."`
+	Congestion  string `placeholder:"NAME" help:"Congestion control: cubic or newreno; with --link kernel whatever the kernel has (default ${congestion})."`
 }

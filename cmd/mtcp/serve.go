@@ -41,7 +41,8 @@ traffic of the interface stays the kernel's.
 Examples:
 
     mtcp serve --iface eth0 --addr 10.0.0.2/24 --gateway 10.0.0.1 --root /srv/www
-    mtcp serve --iface eth0 --addr 10.0.0.2/24 --listen :7 --echo --pcap echo.pcap`
+    mtcp serve --iface eth0 --addr 10.0.0.2/24 --listen :7 --echo --pcap echo.pcap
+    mtcp serve --config /etc/mtcp.toml --require native --root /srv/www`
 }
 
 // Run serves.
@@ -78,7 +79,8 @@ func (c *serveCmd) Run(t *terminal) error {
 
 func (c *serveCmd) open() (door, error) {
 	if c.Link == "kernel" {
-		return kernelDoor{c.Congestion}, nil
+		_, err := c.configuration()
+		return kernelDoor{c.Congestion}, err
 	}
 	return openStack(&c.stackFlags)
 }
