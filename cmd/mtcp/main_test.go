@@ -23,7 +23,7 @@ import (
 
 const (
 	runEnv  = "MTCP_TEST_RUN"  // be the command
-	dropEnv = "MTCP_TEST_DROP" // first lose "rights" or "memlock"
+	dropEnv = "MTCP_TEST_DROP" // first lose "rights" or "memlock", or all but a unit's
 	markEnv = "MTCP_TEST_MARK" // finds the processes of one test
 )
 
@@ -32,7 +32,11 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	if what := os.Getenv(dropEnv); what != "" {
-		err := dropRights(what)
+		drop := dropRights
+		if spec, ok := strings.CutPrefix(what, "unit "); ok {
+			what, drop = spec, become
+		}
+		err := drop(what)
 		fmt.Fprintln(os.Stderr, "test: cannot drop rights:", err)
 		os.Exit(99)
 	}
