@@ -219,6 +219,8 @@ func TestParse_NamesTheLineAndWhatIsWrong(t *testing.T) {
 		"gateway = \"fe80::1\"":                         `x.toml:1:11: gateway: "fe80::1" is no IPv4 address, such as 10.0.0.1`,
 		"addresses = \"10.0.0.2/24\"":                   `x.toml:1:13: addresses: must be a list such as ["10.0.0.2/24"], not a string`,
 		"addresses = [\"10.0.0.2/24\",\n \"10.0.0.3\"]": `x.toml:2:2: addresses: "10.0.0.3" is no IPv4 address with its prefix length, such as "10.0.0.2/24"`,
+		"addresses = [5]":                               `x.toml:1:14: addresses: must be a list such as ["10.0.0.2/24"], with nothing else in it: an integer`,
+		"addresses = [\n[]]":                            `x.toml:1:1: addresses: must be a list such as ["10.0.0.2/24"], with nothing else in it: a list`,
 		"link.tap.mac = \"02:00\"":                      `x.toml:1:16: link.tap.mac: "02:00" is no Ethernet address, such as 02:00:00:00:00:02`,
 		"connections = ":                                "x.toml:1:14: expected value",
 		"connections":                                   "x.toml:1:11: expected '=' after key",

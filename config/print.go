@@ -55,7 +55,8 @@ func printTable(b *strings.Builder, t *param.Table, comment string) {
 	}
 }
 
-// defaultOf is the default as a file has it; of what has none, an example.
+// defaultOf is the default as a file has it. Of what has none it is an example,
+// and not ok; nor is a default that depends on what else the file says.
 func defaultOf(p *param.Parameter) (value string, ok bool) {
 	switch p.Kind {
 	case param.Int, param.Octets, param.Duration:
@@ -63,7 +64,9 @@ func defaultOf(p *param.Parameter) (value string, ok bool) {
 		if _, err := strconv.Atoi(text); err != nil {
 			text = strconv.Quote(text) // it has a unit
 		}
-		return text, true
+		return text, !p.Later
+	case param.Ints:
+		return "[" + p.Example + "]", false
 	case param.Bool:
 		return "false", true
 	case param.Choice:

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,8 +22,8 @@ func (r *reader) set(field reflect.Value, p *param.Parameter, v *unstable.Node, 
 	if v.Raw.Length > 0 { // of lists only the key's place is known
 		at = int(v.Raw.Offset)
 	}
-	if p.Kind == param.Prefixes {
-		r.setPrefixes(field, p, v, at, key)
+	if p.Kind == param.Prefixes || p.Kind == param.Ints {
+		r.setList(field, p, v, at, key)
 		return
 	}
 	set := setters[p.Kind]
@@ -101,7 +102,7 @@ func setNumber(f reflect.Value, p *param.Parameter, n int64) error {
 	if err := p.Check(n); err != nil {
 		return err
 	}
-	f.SetInt(n)
+	param.SetNumber(f, n)
 	return nil
 }
 
@@ -114,7 +115,11 @@ func setChoice(f reflect.Value, p *param.Parameter, v *unstable.Node) error {
 	if err := p.CheckChoice(string(v.Data)); err != nil {
 		return err
 	}
-	f.SetString(string(v.Data))
+	if f.Kind() == reflect.String {
+		f.SetString(string(v.Data))
+	} else {
+		param.SetNumber(f, int64(slices.Index(p.Values, string(v.Data))))
+	}
 	return nil
 }
 
@@ -140,30 +145,54 @@ func setMAC(f reflect.Value, p *param.Parameter, v *unstable.Node) error {
 	if err != nil || len(a) != 6 {
 		return errors.New("is no Ethernet address, such as " + p.Example)
 	}
-	f.Set(reflect.ValueOf(a))
+	if f.Kind() == reflect.Array {
+		reflect.Copy(f, reflect.ValueOf(a))
+	} else {
+		f.Set(reflect.ValueOf(a))
+	}
 	return nil
 }
 
-// setPrefixes sets a list of addresses with their prefix lengths.
-func (r *reader) setPrefixes(f reflect.Value, p *param.Parameter, v *unstable.Node, at int, key string) {
+// setList sets a list, of addresses with their prefix lengths or of integers.
+func (r *reader) setList(f reflect.Value, p *param.Parameter, v *unstable.Node, at int, key string) {
+	element := element{unstable.String, setPrefix, fmt.Sprintf("%q", p.Example)}
+	if p.Kind == param.Ints {
+		element.wants, element.set, element.example = unstable.Integer, setInt, p.Example
+	}
 	if v.Kind != unstable.Array {
-		r.fail(at, key, fmt.Sprintf("must be a list such as [%q], not %s", p.Example, kindName(v.Kind)))
+		r.fail(at, key, fmt.Sprintf("must be a list such as [%s], not %s", element.example, kindName(v.Kind)))
 		return
 	}
-	list := []netip.Prefix{}
+	list := reflect.MakeSlice(f.Type(), 0, 1)
 	for c := v.Children(); c.Next() && !r.full(); {
-		e := c.Node()
-		a, err := netip.ParsePrefix(string(e.Data))
-		if e.Kind == unstable.String && err == nil && a.Addr().Is4() {
-			list = append(list, a)
-			continue
-		}
+		e, one := c.Node(), reflect.New(f.Type().Elem()).Elem()
 		if e.Raw.Length > 0 {
 			at = int(e.Raw.Offset)
 		}
-		r.fail(at, key, shown(e)+" is no IPv4 address with its prefix length, such as "+strconv.Quote(p.Example))
+		if e.Kind != element.wants {
+			r.fail(at, key, fmt.Sprintf("must be a list such as [%s], with nothing else in it: %s", element.example, kindName(e.Kind)))
+		} else if err := element.set(one, p, e); err != nil {
+			r.fail(at, key, shown(e)+" "+err.Error())
+		}
+		list = reflect.Append(list, one)
 	}
-	f.Set(reflect.ValueOf(list))
+	f.Set(list)
+}
+
+// An element is what a list may hold.
+type element struct {
+	wants   unstable.Kind
+	set     func(reflect.Value, *param.Parameter, *unstable.Node) error
+	example string
+}
+
+func setPrefix(f reflect.Value, p *param.Parameter, v *unstable.Node) error {
+	a, err := netip.ParsePrefix(string(v.Data))
+	if err != nil || !a.Addr().Is4() {
+		return fmt.Errorf("is no IPv4 address with its prefix length, such as %q", p.Example)
+	}
+	f.Set(reflect.ValueOf(a))
+	return nil
 }
 
 // shown is a value as an error quotes it.

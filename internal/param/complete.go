@@ -4,6 +4,7 @@ package param
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 )
 
@@ -16,23 +17,62 @@ func (t *Table) Complete(s any) error {
 		f := v.FieldByName(p.Name)
 		switch {
 		case p.IsNumber():
-			if f.Int() == 0 {
-				f.SetInt(p.Default)
+			if number(f) == 0 {
+				if p.Later {
+					continue
+				}
+				SetNumber(f, p.Default)
 			}
-			if err := p.Check(f.Int()); err != nil {
-				return fmt.Errorf("%s: %s %w", p.Name, p.Format(f.Int()), err)
+			if err := p.Check(number(f)); err != nil {
+				return fmt.Errorf("%s: %s %w", p.Name, p.Format(number(f)), err)
 			}
 		case p.Kind == Choice:
-			if f.String() == "" {
-				f.SetString(p.Values[0])
+			if err := p.completeChoice(f); err != nil {
+				return fmt.Errorf("%s: %w", p.Name, err)
 			}
-			if err := p.CheckChoice(f.String()); err != nil {
-				return fmt.Errorf("%s: %q %w", p.Name, f.String(), err)
+		case p.Kind == Ints:
+			for j := range f.Len() {
+				if err := p.Check(number(f.Index(j))); err != nil {
+					return fmt.Errorf("%s: %d %w", p.Name, number(f.Index(j)), err)
+				}
 			}
 		}
 	}
 	_, err := t.Related(s, (*Parameter).goName)
 	return err
+}
+
+func (p *Parameter) completeChoice(f reflect.Value) error {
+	if f.Kind() != reflect.String {
+		if n := number(f); n < 0 || n >= int64(len(p.Values)) {
+			return fmt.Errorf("%d is none of %s", n, p.Range())
+		}
+		return nil
+	}
+	if f.String() == "" {
+		f.SetString(p.Values[0])
+	}
+	if err := p.CheckChoice(f.String()); err != nil {
+		return fmt.Errorf("%q %w", f.String(), err)
+	}
+	return nil
+}
+
+// number reads an integer of any type.
+func number(f reflect.Value) int64 {
+	if f.CanUint() {
+		return int64(min(f.Uint(), math.MaxInt64))
+	}
+	return f.Int()
+}
+
+// SetNumber writes an integer of any type, in whose range v is.
+func SetNumber(f reflect.Value, v int64) {
+	if f.CanUint() {
+		f.SetUint(uint64(v))
+		return
+	}
+	f.SetInt(v)
 }
 
 func (p *Parameter) goName() string { return p.Name }
@@ -44,7 +84,7 @@ func (t *Table) Related(s any, name func(*Parameter) string) (pair []*Parameter,
 	v := reflect.ValueOf(s).Elem()
 	for _, r := range t.Relations {
 		low, high := t.find(r.Low), t.find(r.High)
-		a, b := v.FieldByName(r.Low).Int(), v.FieldByName(r.High).Int()
+		a, b := number(v.FieldByName(r.Low)), number(v.FieldByName(r.High))
 		if a == 0 {
 			a = low.Default
 		}

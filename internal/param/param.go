@@ -12,15 +12,16 @@ type Kind uint8
 
 // The kinds.
 const (
-	Int      Kind = iota // an integer
+	Int      Kind = iota // an integer, of any Go type
 	Octets               // an integer in Go; in a file also "512MiB"
 	Duration             // a time.Duration; in a file "60s"
 	Bool                 // a boolean, which is false at first
-	Choice               // a string, one of Values
+	Choice               // a string, one of Values; in Go also its number
 	Name                 // a string
 	Address              // a netip.Addr; in a file a string
 	Prefixes             // a []netip.Prefix; in a file strings
-	MAC                  // a net.HardwareAddr; in a file a string
+	MAC                  // a net.HardwareAddr or [6]byte; in a file a string
+	Ints                 // a slice of integers, each from Min to Max
 )
 
 // A Parameter is one field that a user may set. Only what its Kind needs is
@@ -34,6 +35,10 @@ type Parameter struct {
 	Power    bool     // of two only
 	Unit     string   // of an Int: what is counted
 	Values   []string // of a Choice, the default first
+
+	// Later says that a layer below puts the default in place of zero, because it
+	// depends on more than a table can say. Default is what it commonly is.
+	Later bool
 
 	// Zero says what 0 or "" stands for when it is the default, and so may be
 	// written in a file, too.

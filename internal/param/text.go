@@ -103,7 +103,7 @@ func (p *Parameter) Range() string {
 		}
 		return strings.Join(all, " or ")
 	}
-	if !p.IsNumber() {
+	if !p.IsNumber() && p.Kind != Ints {
 		return ""
 	}
 	text := p.Format(p.Min) + " to " + p.Format(p.Max)
@@ -136,7 +136,9 @@ func (p *Parameter) DefaultText() string {
 // switch is off and an address not there unless somebody says so: nothing need
 // be said of that.
 func (p *Parameter) Limits() string {
-	if r := p.Range(); r != "" {
+	if r := p.Range(); r != "" && p.Kind == Ints {
+		return fmt.Sprintf("Default: %s; each %s.", p.DefaultText(), r)
+	} else if r != "" {
 		return fmt.Sprintf("Default: %s; %s.", p.DefaultText(), r)
 	}
 	return ""
