@@ -20,8 +20,10 @@ const module = "github.com/mtcp-go/mtcp"
 // layers says which package stands where: a package imports only from layers
 // below its own. A new package gets a line here first.
 var layers = map[string]int{
-	"cmd/mtcp":            9,
-	".":                   8,
+	"cmd/mtcp":            11,
+	"event":               10, // the event door, on a stack of the root
+	".":                   9,  // the net door
+	"internal/door":       8,
 	"internal/stack":      7,
 	"internal/runner":     6,
 	"internal/sim":        6,
@@ -70,7 +72,7 @@ var outside = map[string][]string{
 }
 
 // goroutines may be started here; every one has an owner who waits for it.
-var goroutines = []string{"internal/runner", ".", "cmd/mtcp"}
+var goroutines = []string{"internal/runner", ".", "event", "cmd/mtcp"}
 
 // A source is one parsed file that is not a test.
 type source struct {

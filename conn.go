@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/door"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/stack"
 )
@@ -123,7 +124,7 @@ func (c *Conn) waitRead(s sock.Status) error {
 		return io.EOF
 	case sock.Failed:
 		c.told.Store(true)
-		return errorOf(c.app.Block.Errno(), "read")
+		return door.Errno(c.app.Block.Errno(), "read")
 	}
 	if !c.app.ParkRead() {
 		return nil
@@ -228,7 +229,7 @@ func (c *Conn) writeError(call string) error {
 	if c.told.Swap(true) && why != sock.Aborted {
 		return os.NewSyscallError(call, syscall.EPIPE)
 	}
-	return errorOf(why, call)
+	return door.Errno(why, call)
 }
 
 // Close closes the connection. What was written is still sent, in the

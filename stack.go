@@ -59,6 +59,12 @@ func New(c Config) (*Stack, error) {
 	return s, nil
 }
 
+// Core returns what the stack is made of, for package event.
+func (s *Stack) Core() *stack.Stack { return s.core }
+
+// Logger returns where the stack logs to.
+func (s *Stack) Logger() *slog.Logger { return s.log }
+
 // Links describes the queues of the stack's link, one a shard: the mode that
 // was obtained, and why it was not a better one.
 func (s *Stack) Links() []LinkInfo {

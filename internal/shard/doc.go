@@ -11,6 +11,7 @@
 //	publish.go   2. timers, 3. publish: tell applications, once per batch
 //	commands.go  4. commands of applications
 //	transmit.go  5. transmit: control, ACK, data
+//	handler.go   applications that run on the shard: the event door
 //	hold.go      ACKs that wait for an answer
 //	nexthop.go   the way to a neighbour, and waiting for it
 //	listener.go  listening ports and their backlogs

@@ -34,6 +34,9 @@ func (s *Shard) timers(now mono.Time) int {
 		s.host.Advance(now)
 		n++
 	}
+	if s.handler != nil {
+		n += s.handler.Advance(now)
+	}
 	return n + s.expireTimeWaits(now)
 }
 
@@ -57,7 +60,12 @@ func (s *Shard) publishOne(t *tcp.TCB, i slab.Index, now mono.Time) {
 		s.opened(t, i, now)
 		v |= t.TakeVerdict()
 	}
-	s.wake(t, i, v)
+	if t.Listed()&handledBit != 0 {
+		s.tell(t, i, v)
+		v |= t.TakeVerdict()
+	} else {
+		s.wake(t, i, v)
+	}
 	if v&tcp.EnterTW != 0 && t.State() == tcp.TimeWait { // not if it ended in the same batch
 		s.enterTimeWait(t, i, now)
 		v |= t.TakeVerdict()
@@ -130,7 +138,7 @@ func (s *Shard) finished(t *tcp.TCB, i slab.Index) {
 	s.dialFailed(t, i)
 	s.leaveListener(t)
 	t.SetListed(t.Listed() | finishedBit)
-	if t.IsOrphan() || s.blocks[i].Flags()&sock.Connected == 0 {
+	if t.IsOrphan() || t.Listed()&handledBit == 0 && s.blocks[i].Flags()&sock.Connected == 0 {
 		s.free(t, i)
 	}
 }

@@ -56,11 +56,13 @@ const maxSegments = 16
 
 // A Shard is one core's stack.
 type Shard struct {
-	cfg    Config
-	queue  link.Queue
-	info   link.Info
-	events Events
-	mail   *sock.Mailbox
+	cfg     Config
+	queue   link.Queue
+	info    link.Info
+	events  Events
+	mail    *sock.Mailbox
+	handler Handler   // of the event door, nil if there is none
+	now     mono.Time // of the present round
 
 	// Who owns a packet.
 	flows     *flow.Table // value: slot, or twBit with a record
@@ -166,6 +168,7 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 // Input takes what has arrived, runs timers, and tells applications. It
 // reports whether there was anything to do.
 func (s *Shard) Input(now mono.Time) bool {
+	s.now = now
 	n := s.receive(now)
 	n += s.timers(now)
 	s.publish(now)
@@ -179,6 +182,7 @@ func (s *Shard) Input(now mono.Time) bool {
 // Output takes the commands of applications and sends what connections want
 // to. It reports whether there was anything to do.
 func (s *Shard) Output(now mono.Time) bool {
+	s.now = now
 	n := s.commands(now)
 	s.publish(now)
 	n += s.transmit(now)
@@ -188,7 +192,11 @@ func (s *Shard) Output(now mono.Time) bool {
 
 // NextTimer returns when the shard has something to do by itself.
 func (s *Shard) NextTimer() mono.Time {
-	return min(s.wheel.Next(), s.arp.Next(), s.host.Next(), s.tw.next())
+	next := min(s.wheel.Next(), s.arp.Next(), s.host.Next(), s.tw.next())
+	if s.handler != nil {
+		next = min(next, s.handler.Next())
+	}
+	return next
 }
 
 // Idle reports that nothing waits: the runner may sleep until NextTimer.

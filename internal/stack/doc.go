@@ -10,4 +10,5 @@
 //	call.go      functions run on a shard, answered
 //	dial.go      active opens
 //	listener.go  passive opens
+//	handlers.go  what the event door stands on
 package stack

@@ -29,13 +29,9 @@ type Listener struct {
 // Listen opens a port; port 0 chooses one. backlog bounds, per shard, the
 // connections that wait for Accept.
 func (s *Stack) Listen(at netip.AddrPort, backlog int) (*Listener, error) {
-	l := &Listener{stack: s, port: at.Port(), ready: make(chan struct{}, 1), gone: make(chan struct{})}
-	if a := at.Addr(); a.IsValid() && !a.IsUnspecified() {
-		ip, ok := wire.FromNetip(a.Unmap())
-		if !ok {
-			return nil, Error{sock.NotLocal}
-		}
-		l.ip = ip
+	l, err := s.newListener(at)
+	if err != nil {
+		return nil, err
 	}
 	for range s.shards {
 		q, err := l.newQueue(backlog)
@@ -44,15 +40,46 @@ func (s *Stack) Listen(at netip.AddrPort, backlog int) (*Listener, error) {
 		}
 		l.queues = append(l.queues, q)
 	}
+	return s.open(l, func(i int, sh *shard.Shard) sock.Errno {
+		return sh.Listen(l.ip, l.port, backlog, l.queues[i])
+	})
+}
+
+// ListenHandled opens a port whose connections go to the handlers of their
+// shards, with owner. synLimit bounds, per shard, the handshakes in progress.
+func (s *Stack) ListenHandled(at netip.AddrPort, synLimit int, owner uint32) (*Listener, error) {
+	l, err := s.newListener(at)
+	if err != nil {
+		return nil, err
+	}
+	return s.open(l, func(_ int, sh *shard.Shard) sock.Errno {
+		return sh.ListenHandled(l.ip, l.port, synLimit, owner)
+	})
+}
+
+// open opens the listener's port with one call for each shard.
+func (s *Stack) open(l *Listener, bind func(i int, sh *shard.Shard) sock.Errno) (*Listener, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.draining {
 		return nil, Error{sock.Aborted}
 	}
-	if why := s.bind(l, backlog); why != sock.OK {
+	if why := s.bind(l, bind); why != sock.OK {
 		return nil, Error{why}
 	}
 	s.listeners[l] = struct{}{}
+	return l, nil
+}
+
+func (s *Stack) newListener(at netip.AddrPort) (*Listener, error) {
+	l := &Listener{stack: s, port: at.Port(), ready: make(chan struct{}, 1), gone: make(chan struct{})}
+	if a := at.Addr(); a.IsValid() && !a.IsUnspecified() {
+		ip, ok := wire.FromNetip(a.Unmap())
+		if !ok {
+			return nil, Error{sock.NotLocal}
+		}
+		l.ip = ip
+	}
 	return l, nil
 }
 
@@ -73,24 +100,24 @@ func (l *Listener) wake() {
 }
 
 // bind opens the port on every shard, or on none.
-func (s *Stack) bind(l *Listener, backlog int) sock.Errno {
+func (s *Stack) bind(l *Listener, bind func(int, *shard.Shard) sock.Errno) sock.Errno {
 	if l.port != 0 {
-		return s.bindAll(l, backlog)
+		return s.bindAll(l, bind)
 	}
 	for p := int(s.cfg.PortFirst); p <= int(s.cfg.PortLast); p++ {
 		l.port = uint16(p)
-		if why := s.bindAll(l, backlog); why != sock.AddressInUse {
+		if why := s.bindAll(l, bind); why != sock.AddressInUse {
 			return why
 		}
 	}
 	return sock.AddressInUse
 }
 
-func (s *Stack) bindAll(l *Listener, backlog int) sock.Errno {
+func (s *Stack) bindAll(l *Listener, bind func(int, *shard.Shard) sock.Errno) sock.Errno {
 	for i := range s.shards {
 		why := sock.Aborted
 		s.call(i, func(sh *shard.Shard, _ mono.Time) {
-			why = sh.Listen(l.ip, l.port, backlog, l.queues[i])
+			why = bind(i, sh)
 		})
 		if why == sock.OK {
 			continue

@@ -35,6 +35,11 @@ type Stack struct {
 	closed    bool
 	nextShard atomic.Uint32 // round robin of active opens
 
+	handling sync.Once
+	handlers []shard.Handler // of the event door
+	onClose  []func()        // under mu
+	stopped  bool            // under mu: no shard runs any more
+
 	closing  sync.Once
 	closeErr error
 
@@ -234,6 +239,7 @@ func (s *Stack) close() error {
 		r.Stop()
 		s.mails[i].Close()
 	}
+	s.haveStopped()
 	s.calls.failAll()
 	s.dials.failAll()
 	return s.release()

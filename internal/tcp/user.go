@@ -38,6 +38,19 @@ func (e *Engine) startCongestion(t *TCB) {
 // Send takes note of what the application has written (SEND).
 func (e *Engine) Send(t *TCB, now mono.Time) {
 	e.blocks[t.slot].Heard(sock.TxTold)
+	e.Sent(t, now)
+}
+
+// CanSend reports that the application may write.
+func (t *TCB) CanSend() bool {
+	return (t.state == Established || t.state == CloseWait) && !t.has(flagFinQueued)
+}
+
+// PeerEnded reports that the peer's FIN has come, and all before it.
+func (t *TCB) PeerEnded() bool { return t.has(flagFinDone) }
+
+// Sent is Send for an application on the shard, which has told nobody yet.
+func (e *Engine) Sent(t *TCB, now mono.Time) {
 	if t.state == Closed || t.has(flagFinQueued) {
 		return
 	}
@@ -122,6 +135,11 @@ func (e *Engine) ReadyTx(t *TCB) {
 // Window takes note of what the application has read (RECEIVE).
 func (e *Engine) Window(t *TCB) {
 	e.blocks[t.slot].Heard(sock.RxTold)
+	e.WindowOpened(t)
+}
+
+// WindowOpened is Window for an application on the shard.
+func (e *Engine) WindowOpened(t *TCB) {
 	if t.state != Closed {
 		e.windowOpened(t)
 	}

@@ -1,4 +1,4 @@
-package mtcp
+package door
 
 import (
 	"context"
@@ -27,9 +27,9 @@ var errnos = map[sock.Errno]error{
 	sock.NoMemory:            syscall.ENOBUFS,
 }
 
-// errorOf returns the error of a broken connection, as it would come from the
+// Errno returns the error of a broken connection, as it would come from the
 // system call that package net makes in this place.
-func errorOf(e sock.Errno, call string) error {
+func Errno(e sock.Errno, call string) error {
 	err, ok := errnos[e]
 	switch {
 	case err == net.ErrClosed:
@@ -40,12 +40,12 @@ func errorOf(e sock.Errno, call string) error {
 	return os.NewSyscallError(call, err)
 }
 
-// translate turns an error of the layer below into one of package net's kind.
-func translate(err error, call string) error {
+// Translate turns an error of the layer below into one of package net's kind.
+func Translate(err error, call string) error {
 	var e stack.Error
 	switch {
 	case errors.As(err, &e):
-		return errorOf(e.Errno, call)
+		return Errno(e.Errno, call)
 	case err == context.DeadlineExceeded:
 		return &contextError{"i/o timeout", err}
 	case err == context.Canceled:
