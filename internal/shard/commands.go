@@ -37,6 +37,7 @@ func (s *Shard) command(c *sock.Command, now mono.Time) {
 		return
 	case sock.OpCall:
 		s.events.Call(c.Token, now)
+		s.woke = true
 		return
 	}
 	i, ok := s.tcbs.Lookup(c.Handle)
@@ -94,7 +95,7 @@ func (s *Shard) connect(c *sock.Command, now mono.Time) {
 		t, why = s.open(k, now)
 	}
 	if why != sock.OK {
-		s.events.Dialed(c.Token, sock.Accepted{}, why)
+		s.answerDial(c.Token, sock.Accepted{}, why)
 		return
 	}
 	s.dials[t.Slot()] = c.Token
@@ -179,6 +180,11 @@ func (s *Shard) cancel(token uint64) {
 	}
 }
 
+func (s *Shard) answerDial(token uint64, c sock.Accepted, why sock.Errno) {
+	s.woke = true
+	s.events.Dialed(token, c, why)
+}
+
 // dialFailed answers an active open that came to nothing.
 func (s *Shard) dialFailed(t *tcp.TCB, i slab.Index) {
 	token, ok := s.dials[i]
@@ -190,7 +196,7 @@ func (s *Shard) dialFailed(t *tcp.TCB, i slab.Index) {
 	if why == sock.OK {
 		why = sock.Aborted
 	}
-	s.events.Dialed(token, sock.Accepted{}, why)
+	s.answerDial(token, sock.Accepted{}, why)
 }
 
 // opened hands a new connection to who asked for it.
@@ -211,7 +217,7 @@ func (s *Shard) opened(t *tcp.TCB, i slab.Index, now mono.Time) {
 		s.engine.ReadyTx(t)
 	}
 	s.blocks[i].Raise(sock.Connected, 0)
-	s.events.Dialed(token, s.describe(t, i), sock.OK)
+	s.answerDial(token, s.describe(t, i), sock.OK)
 }
 
 // describe is what an application is told of a connection.

@@ -245,6 +245,7 @@ func (s *Shard) accepted(t *tcp.TCB, i slab.Index) {
 	}
 	s.blocks[i].Raise(sock.Connected, 0)
 	c := s.describe(t, i)
+	s.woke = true
 	if !l.queue.Push(&c) {
 		s.drop(drop.AcceptFull)
 		s.engine.Abort(t)

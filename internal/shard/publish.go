@@ -114,6 +114,7 @@ func (s *Shard) wake(t *tcp.TCB, i slab.Index, v tcp.Verdict) {
 	}
 	if woken := b.Raise(bits, who); woken != 0 {
 		s.counters.Wakes++
+		s.woke = true
 		s.waiters[i].Wake(woken)
 	}
 }

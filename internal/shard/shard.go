@@ -102,6 +102,7 @@ type Shard struct {
 	assembled []byte       // one frame that came in fragments
 	peers     []*Handover  // to other shards, by number; nil for ourselves
 	inbox     []*Handover  // from other shards
+	woke      bool         // somebody was readied since Woke was asked
 	quiet     int          // rounds since something arrived
 	draining  bool
 
@@ -188,6 +189,13 @@ func (s *Shard) Output(now mono.Time) bool {
 	n += s.transmit(now)
 	s.publish(now)
 	return n > 0
+}
+
+// Woke reports whether a goroutine may have been readied since the last call.
+func (s *Shard) Woke() bool {
+	woke := s.woke
+	s.woke = false
+	return woke
 }
 
 // NextTimer returns when the shard has something to do by itself.

@@ -27,6 +27,8 @@ type Config struct {
 	PortFirst   uint16         // ephemeral ports
 	PortLast    uint16
 	TCP         tcp.Config
+	Cores       []int  // of the shards, in turn; none: wherever the scheduler likes
+	BusyPoll    bool   // shards never sleep
 	Probe       bool   // probe addresses for conflicts before use (RFC 5227)
 	Seed        uint64 // 0: from the system; else everything that is random follows from it
 }

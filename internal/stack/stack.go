@@ -58,10 +58,30 @@ func New(cfg Config, clock *runner.Clock) (*Stack, error) {
 		s.release()
 		return nil, err
 	}
-	for i, sh := range s.shards {
-		s.runners = append(s.runners, runner.Start(sh, cfg.Queues[i], s.mails[i], clock))
+	if err := s.start(); err != nil {
+		for _, r := range s.runners {
+			r.Stop()
+		}
+		s.release()
+		return nil, err
 	}
 	return s, nil
+}
+
+// start has the shards run.
+func (s *Stack) start() error {
+	for i, sh := range s.shards {
+		opt := runner.Options{BusyPoll: s.cfg.BusyPoll}
+		if len(s.cfg.Cores) > 0 {
+			opt.Pinned, opt.Core = true, s.cfg.Cores[i%len(s.cfg.Cores)]
+		}
+		r, err := runner.Start(sh, s.cfg.Queues[i], s.mails[i], s.clock, opt)
+		if err != nil {
+			return err
+		}
+		s.runners = append(s.runners, r)
+	}
+	return nil
 }
 
 func (s *Stack) build() error {
