@@ -20,7 +20,9 @@ const module = "github.com/mtcp-go/mtcp"
 // layers says which package stands where: a package imports only from layers
 // below its own. A new package gets a line here first.
 var layers = map[string]int{
-	"cmd/mtcp":            11,
+	"cmd/mtcp":            13,
+	"internal/load":       12, // both halves of the benchmarks
+	"event/httpd":         11,
 	"event":               10, // the event door, on a stack of the root
 	".":                   9,  // the net door
 	"internal/door":       8,
@@ -64,15 +66,16 @@ var notPure = []string{"sync", "os", "log", "log/slog", "syscall", "unsafe", "ru
 
 // outside lists who may import what is not the standard library's, and why.
 var outside = map[string][]string{
-	"golang.org/x/sys/unix":          {"internal/arena", "internal/link/afxdp", "internal/link/park", "internal/link/tap", "internal/runner", "internal/netconf", "cmd/mtcp"}, // the kernel's interface
-	"github.com/cilium/ebpf":         {"internal/link/afxdp"},                                                                                                                 // the XDP program
-	"github.com/vishvananda/netlink": {"internal/netconf"},                                                                                                                    // interfaces and namespaces
-	"github.com/vishvananda/netns":   {"internal/netconf"},
-	"github.com/alecthomas/kong":     {"cmd/mtcp"}, // the command line
+	"golang.org/x/sys/unix":                   {"internal/arena", "internal/link/afxdp", "internal/link/park", "internal/link/tap", "internal/runner", "internal/netconf", "cmd/mtcp"}, // the kernel's interface
+	"github.com/cilium/ebpf":                  {"internal/link/afxdp"},                                                                                                                 // the XDP program
+	"github.com/vishvananda/netlink":          {"internal/netconf"},                                                                                                                    // interfaces and namespaces
+	"github.com/vishvananda/netns":            {"internal/netconf"},
+	"github.com/alecthomas/kong":              {"cmd/mtcp"},      // the command line
+	"github.com/HdrHistogram/hdrhistogram-go": {"internal/load"}, // latencies
 }
 
 // goroutines may be started here; every one has an owner who waits for it.
-var goroutines = []string{"internal/runner", ".", "event", "cmd/mtcp"}
+var goroutines = []string{"internal/runner", ".", "event", "internal/load", "cmd/mtcp"}
 
 // A source is one parsed file that is not a test.
 type source struct {
