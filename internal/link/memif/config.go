@@ -27,6 +27,7 @@ const (
 	maxPending  = 8               // connections to the socket that have not said who they are
 	maxAccepts  = 64              // new connections in a second; more wait
 	maxMessages = 32              // control messages of one connection in a row
+	maxUnread   = 4096            // thrown away at its end: a socket's buffer holds fewer
 	maxShake    = 5 * time.Second // from connecting to connected
 	minRetry    = 10 * time.Millisecond
 	maxRetry    = time.Second

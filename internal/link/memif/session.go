@@ -8,6 +8,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -333,6 +334,7 @@ func (s *session) rise(name string) {
 func (s *session) end(tell string) {
 	if tell != "" {
 		_ = send(s.fd, disconnect(0, tell), -1)
+		s.discard()
 	}
 	_ = unix.Close(s.fd)
 	for _, fd := range s.rings {
@@ -353,4 +355,18 @@ func (s *session) end(tell string) {
 		s.peer = nil
 	}
 	s.state, s.out, s.rings = waitInit, nil, nil
+}
+
+// discard reads what was not answered: closing before would take what we said
+// last from the peer.
+func (s *session) discard() {
+	_ = unix.Shutdown(s.fd, unix.SHUT_RD) // nothing more can come
+	for range maxUnread {
+		var m message
+		fds, err := receive(s.fd, &m)
+		closeAll(fds)
+		if err == io.EOF || err == errAgain {
+			return
+		}
+	}
 }

@@ -134,6 +134,7 @@ func settled(qs ...*Queue) {
 	var rx [1]link.Frame
 	for _, q := range qs {
 		q.Release(rx[:q.Recv(clock, rx[:])])
+		q.Wait(0) // forget that Serve woke it
 	}
 }
 
