@@ -33,6 +33,7 @@ var layers = map[string]int{
 	"internal/shard":      5,
 	"internal/link/afxdp": 5,
 	"internal/link/mem":   5,
+	"internal/link/memif": 5,
 	"internal/link/pcap":  5,
 	"internal/link/tap":   5,
 	"internal/tcp":        4,
@@ -66,12 +67,20 @@ var notPure = []string{"sync", "os", "log", "log/slog", "syscall", "unsafe", "ru
 
 // outside lists who may import what is not the standard library's, and why.
 var outside = map[string][]string{
-	"golang.org/x/sys/unix":                   {"internal/arena", "internal/link/afxdp", "internal/link/park", "internal/link/tap", "internal/runner", "internal/netconf", "cmd/mtcp"}, // the kernel's interface
-	"github.com/cilium/ebpf":                  {"internal/link/afxdp"},                                                                                                                 // the XDP program
-	"github.com/vishvananda/netlink":          {"internal/netconf"},                                                                                                                    // interfaces and namespaces
-	"github.com/vishvananda/netns":            {"internal/netconf"},
-	"github.com/alecthomas/kong":              {"cmd/mtcp"},      // the command line
-	"github.com/HdrHistogram/hdrhistogram-go": {"internal/load"}, // latencies
+	// the kernel's interface
+	"golang.org/x/sys/unix": {
+		"internal/arena", "internal/link/afxdp", "internal/link/memif", "internal/link/park", "internal/link/tap",
+		"internal/runner", "internal/netconf", "cmd/mtcp",
+	},
+	// the XDP program
+	"github.com/cilium/ebpf": {"internal/link/afxdp"},
+	// interfaces and namespaces
+	"github.com/vishvananda/netlink": {"internal/netconf"},
+	"github.com/vishvananda/netns":   {"internal/netconf"},
+	// the command line
+	"github.com/alecthomas/kong": {"cmd/mtcp"},
+	// latencies
+	"github.com/HdrHistogram/hdrhistogram-go": {"internal/load"},
 }
 
 // goroutines may be started here; every one has an owner who waits for it.

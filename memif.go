@@ -1,0 +1,94 @@
+package mtcp
+
+import (
+	"log/slog"
+
+	"github.com/mtcp-go/mtcp/internal/link/memif"
+	"github.com/mtcp-go/mtcp/internal/runner"
+)
+
+// A MemifRole is who makes the memory of a Memif link.
+type MemifRole uint8
+
+// The roles of a Memif link. DPDK calls them server and client.
+const (
+	MemifMaster MemifRole = iota // listens on the socket
+	MemifSlave                   // connects, and makes the memory
+)
+
+// Memif is shared memory between this process and another: a second stack, VPP,
+// or a program with DPDK's net_memif. The link is there at once; packets pass
+// while the other side is there, which may come, go, crash and come back at any
+// time. The Config's Logger hears of it.
+//
+// The other side is not trusted: whatever it writes into the memory is copied
+// before it is looked at. Fields left zero have the defaults that are named.
+type Memif struct {
+	// Socket is the path of the UNIX socket over which the two meet; with an @ in
+	// front, a name in the abstract namespace. A master makes it, and removes it
+	// with the stack.
+	Socket string
+
+	// Role is MemifMaster or MemifSlave: the opposite of the other side's.
+	Role MemifRole
+
+	// ID names the interface, and Secret, of at most 24 octets, proves the right to
+	// it. Both sides say the same. Default 0, and none.
+	ID     uint32
+	Secret string
+
+	// Queues is the number of rings in each direction, and so of shards. Both
+	// sides have as many. Default 1.
+	Queues int
+
+	// RingSize is the number of packets in a ring, a power of two, and BufferSize
+	// the octets of each: a slave chooses both. Default 1024, and 2048 or what
+	// the MTU needs.
+	RingSize, BufferSize int
+
+	// MTU is the largest IP packet. Default 1500.
+	MTU int
+
+	// MAC is the stack's address on the link. Default: made up.
+	MAC [6]byte
+
+	// HugePages lets the memory be of huge pages. Only for another side that is
+	// trusted: it could then crash this one.
+	HugePages bool
+}
+
+func (x Memif) open(c *Config) (openLink, error) {
+	log := c.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	d, err := memif.Open(memif.Config{
+		Socket: x.Socket, Role: memif.Role(x.Role), ID: x.ID, Secret: x.Secret,
+		Queues: x.Queues, RingSize: x.RingSize, BufferSize: x.BufferSize,
+		MTU: x.MTU, MAC: x.MAC, HugePages: x.HugePages,
+		Changed: func(up bool, why string) {
+			if up {
+				log.Info("link up", "socket", x.Socket, "peer", why)
+			} else {
+				log.Warn("link down", "socket", x.Socket, "why", why)
+			}
+		},
+	})
+	if err != nil {
+		return openLink{}, err
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		d.Serve()
+	}()
+	o := openLink{clock: runner.NewClock(), close: func() error {
+		err := d.Close()
+		<-served
+		return err
+	}}
+	for i := range d.Queues() {
+		o.queues = append(o.queues, d.Queue(i))
+	}
+	return o, nil
+}
