@@ -34,7 +34,7 @@ func TestDemo_ShowsBothAndRemovesAll(t *testing.T) {
 				t.Errorf("exit code %d: %s%s", code, p.out, p.stderr)
 			}
 			for _, fact := range []string{
-				"link       mtcp0: native, copy (copy: driver veth has no zero-copy)",
+				"link       mtcp0: AF_XDP native, copy (copy: driver veth has no zero-copy)",
 				"page       ", "file       4 MiB in ", "SHA-256 equal", "load       ", " requests/s, p50 ", " 0 errors",
 				"recovery   ", "drops      ", "kernel     ", "(cubic)", "mtcp/kernel ", "removed    ",
 			} {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -282,4 +283,15 @@ func marked(t *testing.T, mark string) []string {
 		}
 	}
 	return out
+}
+
+// kernelIn dials through the kernel of a namespace.
+func kernelIn(n *netconf.Namespace) dialer {
+	return func(ctx context.Context, network, address string) (c net.Conn, err error) {
+		broken := n.Do(func() error {
+			c, err = kernelDoor{}.DialContext(ctx, network, address)
+			return nil
+		})
+		return c, errors.Join(err, broken)
+	}
 }
