@@ -70,13 +70,17 @@ func newTestNamespace(t *testing.T) *netconf.Namespace {
 // checkInterfaces compares the interfaces of a namespace.
 func checkInterfaces(t *testing.T, n *netconf.Namespace, want ...string) {
 	t.Helper()
-	var have []string
-	if err := n.Do(func() (err error) { have, err = netconf.Names(); return err }); err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Equal(have, want) {
+	if have := interfaces(t, n); !slices.Equal(have, want) {
 		t.Errorf("interfaces: %v, want %v", have, want)
 	}
+}
+
+func interfaces(t *testing.T, n *netconf.Namespace) (names []string) {
+	t.Helper()
+	if err := n.Do(func() (err error) { names, err = netconf.Names(); return err }); err != nil {
+		t.Fatal(err)
+	}
+	return names
 }
 
 var smallTAP = []string{"--link", "tap", "--addr", "10.88.0.2/24", "--connections", "4096", "--ring-memory", "64"}
