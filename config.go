@@ -15,7 +15,7 @@ import (
 // Config describes a Stack. Link and Addresses are needed; the zero value of
 // every other field is its default.
 type Config struct {
-	// Link is where packets go: AFXDP, or an end of a Wire.
+	// Link is where packets go: AFXDP, TAP, or an end of a Wire.
 	Link Link
 
 	// Addresses are the stack's own, with their prefix lengths. The kernel must

@@ -41,10 +41,14 @@ type AFXDP struct {
 	// Frames is the number of packet buffers per queue, a power of two.
 	// Default 4096.
 	Frames int
+
+	// FrameSize is the size of a packet buffer: 2048, the default, for an MTU of
+	// up to 1778, or 4096, for one of up to 3826.
+	FrameSize int
 }
 
 func (x AFXDP) open(c *Config) (openLink, error) {
-	cfg := afxdp.Config{Interface: x.Interface, Frames: x.Frames}
+	cfg := afxdp.Config{Interface: x.Interface, Frames: x.Frames, FrameSize: x.FrameSize}
 	if x.Generic {
 		cfg.Mode = afxdp.ModeGeneric
 	}

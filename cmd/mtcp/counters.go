@@ -121,11 +121,16 @@ func linkLines(links []mtcp.LinkInfo) []string {
 	return lines
 }
 
+// modeText is the mode that was obtained, and why it was not a better one.
 func modeText(l mtcp.LinkInfo) string {
-	if l.Why == "" {
-		return l.Mode
+	mode := l.Mode
+	if strings.HasPrefix(mode, "native") || strings.HasPrefix(mode, "generic") {
+		mode = "AF_XDP " + mode
 	}
-	return l.Mode + " (" + l.Why + ")"
+	if l.Why == "" {
+		return mode
+	}
+	return mode + " (" + l.Why + ")"
 }
 
 // group writes a number with commas.

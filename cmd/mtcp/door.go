@@ -29,16 +29,18 @@ type door interface {
 
 var _ door = (*mtcp.Stack)(nil)
 
-// openStack makes the stack that the flags describe.
-func openStack(f *stackFlags) (door, error) {
-	if err := f.check(); err != nil {
+// openStack makes the stack that the flags describe, on a link that is not the
+// kernel's.
+func openStack(link string, f *stackFlags) (door, error) {
+	if err := f.check(link); err != nil {
 		return nil, err
 	}
-	if err := checkAddresses(f); err != nil {
+	l, err := f.link(link)
+	if err != nil {
 		return nil, err
 	}
 	cfg := mtcp.Config{
-		Link:        mtcp.AFXDP{Interface: f.Iface, Generic: f.Generic},
+		Link:        l,
 		Connections: f.Connections,
 		RingMemory:  f.RingMemory << 20,
 		Congestion:  f.Congestion,
@@ -62,6 +64,14 @@ func openStack(f *stackFlags) (door, error) {
 		return nil, errors.Join(err, file.Close(), os.Remove(f.Pcap))
 	}
 	return &captured{s, file}, nil
+}
+
+// link is the link that the flags describe.
+func (f *stackFlags) link(link string) (mtcp.Link, error) {
+	if link == linkTAP {
+		return f.tap()
+	}
+	return mtcp.AFXDP{Interface: f.Iface, Generic: f.Generic, FrameSize: f.FrameSize}, checkAddresses(f)
 }
 
 // checkAddresses refuses addresses that the kernel has: it would answer for

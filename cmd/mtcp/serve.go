@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -28,7 +29,7 @@ type serveCmd struct {
 	Root   string   `placeholder:"DIR" xor:"what" help:"Serve the files of DIR over HTTP."`
 	Echo   bool     `xor:"what" help:"Send back what comes in, a goroutine per connection."`
 	Bench  bool     `xor:"what" hidden:"" help:"Serve what the bench verb asks for."`
-	Link   string   `default:"afxdp" enum:"afxdp,kernel" help:"afxdp: the stack; kernel: the machine's own TCP, to compare."`
+	Link   string   `default:"afxdp" enum:"afxdp,tap,kernel" help:"afxdp: the stack on an interface shared with the kernel; tap: the stack on a TAP interface, for machines without XDP; kernel: the machine's own TCP, to compare."`
 	JSON   bool     `help:"Print facts and counters as JSON, a line each."`
 }
 
@@ -41,7 +42,8 @@ traffic of the interface stays the kernel's.
 Examples:
 
     mtcp serve --iface eth0 --addr 10.0.0.2/24 --gateway 10.0.0.1 --root /srv/www
-    mtcp serve --iface eth0 --addr 10.0.0.2/24 --listen :7 --echo --pcap echo.pcap`
+    mtcp serve --iface eth0 --addr 10.0.0.2/24 --listen :7 --echo --pcap echo.pcap
+    mtcp serve --link tap --addr 10.88.0.2/24 --echo`
 }
 
 // Run serves.
@@ -77,10 +79,10 @@ func (c *serveCmd) Run(t *terminal) error {
 }
 
 func (c *serveCmd) open() (door, error) {
-	if c.Link == "kernel" {
-		return kernelDoor{c.Congestion}, nil
+	if c.Link == linkKernel {
+		return kernelDoor{c.Congestion}, c.check(c.Link)
 	}
-	return openStack(&c.stackFlags)
+	return openStack(c.Link, &c.stackFlags)
 }
 
 // serving is a server at work.
@@ -189,6 +191,7 @@ type event struct {
 	Links     []mtcp.LinkInfo   `json:",omitempty"`
 	Addresses []string          `json:",omitempty"`
 	Listen    []string          `json:",omitempty"`
+	Reach     string            `json:",omitempty"` // who can connect, and how to try
 	Stats     []mtcp.ShardStats `json:",omitempty"`
 	Left      int               `json:",omitempty"` // connections that did not end in time
 }
@@ -202,6 +205,7 @@ func (s *serving) facts() {
 	for _, l := range s.listeners {
 		e.Listen = append(e.Listen, l.Addr().String())
 	}
+	e.Reach = s.reach()
 	if s.cmd.JSON {
 		s.print(e)
 		return
@@ -217,6 +221,42 @@ func (s *serving) facts() {
 		what = "files of " + s.cmd.Root
 	}
 	fmt.Fprintf(s.out.out, "congestion %s\nlisten     %s: %s\n", s.cmd.Congestion, strings.Join(e.Listen, ", "), what)
+	if e.Reach != "" {
+		fmt.Fprintf(s.out.out, "reach      %s\n", e.Reach)
+	}
+}
+
+// reach says who can connect: over AF_XDP not this machine, since its kernel's
+// packets leave by the interface, which over TAP is where the stack is.
+func (s *serving) reach() string {
+	links := s.door.Links()
+	if len(links) == 0 {
+		return ""
+	}
+	try := s.attempt()
+	if s.cmd.Link != linkTAP {
+		return fmt.Sprintf("from other machines, such as with %s; not from this one, whose packets leave by %s", try, links[0].Name)
+	}
+	if at := kernelEnd(links[0].Name, s.cmd.Addr); at != "" {
+		return fmt.Sprintf("from this machine, which has %s: %s", at, try)
+	}
+	return fmt.Sprintf("from this machine, once its kernel has an address on %s: %s", links[0].Name, try)
+}
+
+// attempt is a command that tries the first listener.
+func (s *serving) attempt() string {
+	at := s.listeners[0].Addr().(*net.TCPAddr).AddrPort()
+	if at.Addr().IsUnspecified() {
+		at = netip.AddrPortFrom(s.cmd.Addr[0].Addr(), at.Port())
+	}
+	switch {
+	case s.http == nil:
+		return fmt.Sprintf("nc %v %d", at.Addr(), at.Port())
+	case at.Port() == 80:
+		return fmt.Sprintf("curl http://%v/", at.Addr())
+	default:
+		return fmt.Sprintf("curl http://%v/", at)
+	}
 }
 
 // counters prints what was counted.
