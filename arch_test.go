@@ -21,7 +21,7 @@ const module = "github.com/mtcp-go/mtcp"
 // below its own. A new package gets a line here first.
 var layers = map[string]int{
 	"cmd/mtcp":            13,
-	"internal/load":       12, // both halves of the benchmarks
+	"internal/traffic":    12, // both halves of the benchmarks
 	"event/httpd":         11,
 	"event":               10, // the event door, on a stack of the root
 	".":                   9,  // the net door
@@ -80,11 +80,11 @@ var outside = map[string][]string{
 	// the command line
 	"github.com/alecthomas/kong": {"cmd/mtcp"},
 	// latencies
-	"github.com/HdrHistogram/hdrhistogram-go": {"internal/load"},
+	"github.com/HdrHistogram/hdrhistogram-go": {"internal/traffic"},
 }
 
 // goroutines may be started here; every one has an owner who waits for it.
-var goroutines = []string{"internal/runner", ".", "event", "internal/load", "cmd/mtcp"}
+var goroutines = []string{"internal/runner", ".", "event", "internal/traffic", "cmd/mtcp"}
 
 // A source is one parsed file that is not a test.
 type source struct {

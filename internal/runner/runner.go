@@ -59,6 +59,7 @@ type Runner struct {
 	queue link.Queue
 	mail  *sock.Mailbox
 	clock *Clock
+	busy  time.Duration // of rounds that had something to do; the shard's
 	stop  atomic.Bool
 	done  chan struct{}
 }
@@ -80,6 +81,10 @@ func Start(s *shard.Shard, q link.Queue, mail *sock.Mailbox, clock *Clock, opt O
 	})
 	return r, <-started
 }
+
+// Busy is how long there was something to do, goroutines that ran within the yield
+// included. A function on the shard may ask.
+func (r *Runner) Busy() time.Duration { return r.busy }
 
 // pin gives the goroutine a thread, and the thread a core. The thread ends with
 // the goroutine, so nobody else comes to run on it.
@@ -113,14 +118,19 @@ func (r *Runner) loop() {
 	if r.opt.Pinned {
 		limit = yieldRoundsPinned
 	}
+	worked, last := false, r.clock.Now()
 	for !r.stop.Load() {
 		now := r.clock.Now()
+		if worked {
+			r.busy += now.Sub(last)
+		}
+		last = now
 		busy := r.shard.Input(now)
 		if unyielded++; r.shard.Woke() || unyielded >= limit {
 			runtime.Gosched()
 			unyielded = 0
 		}
-		if r.shard.Output(now) || busy {
+		if worked = r.shard.Output(now) || busy; worked {
 			idle = 0
 			continue
 		}

@@ -1,6 +1,8 @@
 package shard
 
 import (
+	"time"
+
 	"github.com/mtcp-go/mtcp/internal/drop"
 	"github.com/mtcp-go/mtcp/internal/ip"
 	"github.com/mtcp-go/mtcp/internal/link"
@@ -39,8 +41,9 @@ type Flow struct {
 // Stats is a snapshot of a shard.
 type Stats struct {
 	Shard             int
-	Connections       int // slots in use
-	TimeWaits         int // records in use
+	Busy              time.Duration // filled in by who runs the shard
+	Connections       int           // slots in use
+	TimeWaits         int           // records in use
 	TimeWaitsEvicted  uint64
 	Listeners         int
 	RingMemory        int // octets in use

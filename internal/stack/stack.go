@@ -169,7 +169,10 @@ func (s *Stack) Memory() arena.Info { return s.memory.Info() }
 func (s *Stack) Stats() []shard.Stats {
 	out := make([]shard.Stats, len(s.shards))
 	for i := range s.shards {
-		s.call(i, func(sh *shard.Shard, _ mono.Time) { sh.Snapshot(&out[i]) })
+		s.call(i, func(sh *shard.Shard, _ mono.Time) {
+			sh.Snapshot(&out[i])
+			out[i].Busy = s.runners[i].Busy()
+		})
 	}
 	return out
 }

@@ -1,4 +1,4 @@
-package load
+package traffic
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func Run(ctx context.Context, s *mtcp.Stack, spec Spec) (*Result, error) {
 	}
 	loops := event.Loops(s)
 	if len(loops) == 0 {
-		return nil, errors.New("load: the stack is closed")
+		return nil, errors.New("traffic: the stack is closed")
 	}
 	clients := make([]*client, len(loops))
 	for i, l := range loops {
@@ -66,7 +66,7 @@ func Run(ctx context.Context, s *mtcp.Stack, spec Spec) (*Result, error) {
 		total.add(&c.final)
 	}
 	if total.Connections == 0 && spec.Work != Requests && total.FirstError != "" {
-		err = errors.Join(err, errors.New("load: "+total.FirstError))
+		err = errors.Join(err, errors.New("traffic: "+total.FirstError))
 	}
 	return total, err
 }

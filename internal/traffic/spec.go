@@ -1,4 +1,4 @@
-package load
+package traffic
 
 import (
 	"errors"
@@ -73,17 +73,17 @@ type Spec struct {
 func (s *Spec) check() error {
 	switch {
 	case !s.Server.Is4():
-		return errors.New("load: the server's address must be IPv4")
+		return errors.New("traffic: the server's address must be IPv4")
 	case s.Connections < 1 || s.Connections > MaxConnections:
-		return fmt.Errorf("load: %d connections: 1 to %d are possible", s.Connections, MaxConnections)
+		return fmt.Errorf("traffic: %d connections: 1 to %d are possible", s.Connections, MaxConnections)
 	case s.Size < 1 || s.Size > MaxSize:
-		return fmt.Errorf("load: %d octets: 1 to %d are possible", s.Size, MaxSize)
+		return fmt.Errorf("traffic: %d octets: 1 to %d are possible", s.Size, MaxSize)
 	case s.Rate < 0 || s.Rate > 0 && s.Work != Requests && s.Work != Short:
-		return errors.New("load: a rate can be given for requests and short connections only")
+		return errors.New("traffic: a rate can be given for requests and short connections only")
 	case s.Rate > 0 && s.Work == Requests && s.PerConnection > 0:
-		return errors.New("load: a rate goes with kept connections or with short ones")
+		return errors.New("traffic: a rate goes with kept connections or with short ones")
 	case s.Duration <= 0 || s.Warmup < 0:
-		return errors.New("load: the duration must be positive")
+		return errors.New("traffic: the duration must be positive")
 	}
 	return nil
 }

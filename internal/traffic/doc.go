@@ -1,4 +1,4 @@
-// Package load makes load through the event door, and serves what makes it: the
+// Package traffic makes load through the event door, and serves what makes it: the
 // two halves of the benchmarks.
 //
 // The command calls it, with stacks that it has opened. The client checks every
@@ -11,4 +11,4 @@
 //	session.go  one place of the load, connection after connection
 //	server.go   what answers, by the event door
 //	goserver.go the same by the net door, for any net.Listener
-package load
+package traffic

@@ -1,4 +1,4 @@
-package load
+package traffic
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 // HTTP at PortHTTP with a body of size octets.
 func Serve(s *mtcp.Stack, size int) error {
 	if size < 1 || size > MaxSize {
-		return fmt.Errorf("load: answers of %d octets: 1 to %d are possible", size, MaxSize)
+		return fmt.Errorf("traffic: answers of %d octets: 1 to %d are possible", size, MaxSize)
 	}
 	answer := make([]byte, size)
 	Pattern(answer, 0)
