@@ -27,6 +27,7 @@ var kinds = []struct {
 	{"Generic", vethOptions{generic: true, whole: true}},
 	{"ChecksumsFilled", vethOptions{filled: true}},
 	{"TwoShards", vethOptions{queues: 2}},
+	{"Shared", vethOptions{shared: true}},
 }
 
 // eachKind runs a test in every kind of world and both roles.

@@ -39,6 +39,7 @@ type vethOptions struct {
 	filled  bool    // the kernel fills checksums in
 	whole   bool    // the kernel cuts its own segments: no TSO, no GSO
 	loss    float64 // each way
+	shared  bool    // our address is the kernel's, too
 	change  func(c *Config)
 }
 
@@ -50,8 +51,12 @@ func newVethWorld(t testing.TB, o vethOptions) *vethWorld {
 	checkLeaks(t)
 	w := &vethWorld{}
 	var err error
+	ours := netconf.End{Queues: o.queues}
+	if o.shared {
+		ours.Addresses = []netip.Prefix{netip.MustParsePrefix(oursIP + "/24")}
+	}
 	w.pair, err = netconf.NewPair(
-		netconf.End{Queues: o.queues},
+		ours,
 		netconf.End{
 			Queues: o.queues, ChecksumsFilled: o.filled,
 			Addresses: []netip.Prefix{netip.MustParsePrefix(kernelIP + "/24")},
@@ -74,6 +79,10 @@ func newVethWorld(t testing.TB, o vethOptions) *vethWorld {
 		TimeWaits:   1 << 10,
 		RingMemory:  64 << 20,
 		Seed:        1,
+	}
+	if o.shared {
+		c.Link = AFXDP{Interface: w.pair.Ends[0].Interface, Generic: o.generic, Shared: true, DialPorts: 256}
+		c.Addresses = nil
 	}
 	if o.loss > 0 {
 		c.Link = lossyLink{c.Link, o.loss}

@@ -14,6 +14,7 @@ import (
 // Listener is a TCP listener of a Stack; it implements net.Listener.
 type Listener struct {
 	core     *stack.Stack
+	share    *share // nil: the port is only the stack's
 	l        *stack.Listener
 	deadline deadline
 	late     chan struct{}
@@ -28,14 +29,35 @@ func (s *Stack) Listen(ctx context.Context, network, address string) (net.Listen
 	if err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: nil, Err: err}
 	}
-	l, err := s.core.Listen(at, s.backlog)
+	l, err := s.listen(at)
 	if err != nil {
 		return nil, &net.OpError{
 			Op: "listen", Net: network, Addr: net.TCPAddrFromAddrPort(at),
 			Err: translate(err, "bind"),
 		}
 	}
-	return &Listener{core: s.core, l: l, late: make(chan struct{}, 1)}, nil
+	return &Listener{core: s.core, share: s.share, l: l, late: make(chan struct{}, 1)}, nil
+}
+
+// listen takes the port from the kernel first, where it has the address, too.
+func (s *Stack) listen(at netip.AddrPort) (*stack.Listener, error) {
+	if s.share == nil {
+		return s.core.Listen(at, s.backlog)
+	}
+	if err := s.share.claim(at.Port()); err != nil {
+		return nil, err
+	}
+	l, err := s.core.Listen(at, s.backlog)
+	if err != nil {
+		s.share.unclaim(at.Port())
+		return nil, err
+	}
+	if err := s.share.begin(l.AddrPort().Port()); err != nil {
+		l.Close()
+		s.share.unclaim(at.Port())
+		return nil, err
+	}
+	return l, nil
 }
 
 // Accept waits for the next connection, a *Conn.
@@ -44,7 +66,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		switch {
 		case l.isClosed():
-			return nil, l.opError(net.ErrClosed)
+			return nil, l.opError(l.closedBy())
 		case l.deadline.passed():
 			l.wake() // the next of those who wait
 			return nil, l.opError(os.ErrDeadlineExceeded)
@@ -74,7 +96,19 @@ func (l *Listener) Close() error {
 		return &net.OpError{Op: "close", Net: "tcp", Addr: l.Addr(), Err: net.ErrClosed}
 	}
 	l.deadline.stop()
+	if l.share != nil {
+		l.share.unclaim(l.l.AddrPort().Port())
+	}
 	return nil
+}
+
+// closedBy is the error of a listener that has closed: with the stack, it may be,
+// whose interface has gone.
+func (l *Listener) closedBy() error {
+	if l.core.Why() == sock.LinkGone {
+		return ErrLinkGone
+	}
+	return net.ErrClosed
 }
 
 // Addr returns where the listener listens, a *net.TCPAddr.

@@ -12,6 +12,7 @@
 //	commands.go  4. commands of applications
 //	transmit.go  5. transmit: control, ACK, data
 //	hold.go      ACKs that wait for an answer
+//	outside.go   link, addresses, routes and neighbours that change
 //	nexthop.go   the way to a neighbour, and waiting for it
 //	listener.go  listening ports and their backlogs
 //	timewait.go  TIME-WAIT records

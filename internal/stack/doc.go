@@ -10,4 +10,5 @@
 //	call.go      functions run on a shard, answered
 //	dial.go      active opens
 //	listener.go  passive opens
+//	follow.go    links, addresses, routes and neighbours that change
 package stack

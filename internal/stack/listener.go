@@ -47,7 +47,7 @@ func (s *Stack) Listen(at netip.AddrPort, backlog int) (*Listener, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.draining {
-		return nil, Error{sock.Aborted}
+		return nil, s.ended()
 	}
 	if why := s.bind(l, backlog); why != sock.OK {
 		return nil, Error{why}
@@ -77,8 +77,8 @@ func (s *Stack) bind(l *Listener, backlog int) sock.Errno {
 	if l.port != 0 {
 		return s.bindAll(l, backlog)
 	}
-	for p := int(s.cfg.PortFirst); p <= int(s.cfg.PortLast); p++ {
-		l.port = uint16(p)
+	for p := range s.cfg.ephemeral() {
+		l.port = p
 		if why := s.bindAll(l, backlog); why != sock.AddressInUse {
 			return why
 		}

@@ -37,6 +37,7 @@ type Stack struct {
 
 	closing  sync.Once
 	closeErr error
+	why      atomic.Uint32 // sock.Errno of whoever comes when the stack has ended
 
 	// users are those who may touch the memory: the stack itself until it is
 	// closed, each connection that an application holds, each call in progress.
@@ -81,6 +82,7 @@ func (s *Stack) build() error {
 			RingMemory:  s.cfg.RingMemory,
 			PortFirst:   s.cfg.PortFirst,
 			PortLast:    s.cfg.PortLast,
+			Ports:       s.cfg.Ports,
 			HoldAcks:    true,
 			TCP:         s.cfg.TCP,
 			Host:        s.cfg.hostConfig(info.MTU, seed+uint64(i)),
@@ -213,11 +215,32 @@ func (s *Stack) connections() int {
 // applications still hold fail; their memory stays until they let go. A second
 // call waits for the first and returns the same.
 func (s *Stack) Close() error {
-	s.closing.Do(func() { s.closeErr = s.close() })
+	return s.closeWith(sock.Aborted)
+}
+
+// Fail is Close for a reason, which connections and callers are told.
+func (s *Stack) Fail(why sock.Errno) error { return s.closeWith(why) }
+
+// Why returns for what reason the stack ends or has ended; OK while it runs.
+func (s *Stack) Why() sock.Errno { return sock.Errno(s.why.Load()) }
+
+// ended is the error of a call that comes too late.
+func (s *Stack) ended() error {
+	if why := s.Why(); why != sock.OK {
+		return Error{why}
+	}
+	return Error{sock.Aborted} // it shuts down
+}
+
+func (s *Stack) closeWith(why sock.Errno) error {
+	s.closing.Do(func() {
+		s.why.Store(uint32(why))
+		s.closeErr = s.close(why)
+	})
 	return s.closeErr
 }
 
-func (s *Stack) close() error {
+func (s *Stack) close(why sock.Errno) error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
@@ -225,7 +248,7 @@ func (s *Stack) close() error {
 		l.Close()
 	}
 	for i := range s.shards {
-		s.call(i, func(sh *shard.Shard, now mono.Time) { sh.AbortAll(now) })
+		s.call(i, func(sh *shard.Shard, now mono.Time) { sh.AbortAll(why, now) })
 	}
 	for i := range s.shards {
 		s.flush(i)
@@ -235,7 +258,7 @@ func (s *Stack) close() error {
 		s.mails[i].Close()
 	}
 	s.calls.failAll()
-	s.dials.failAll()
+	s.dials.failAll(why)
 	return s.release()
 }
 
