@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -77,6 +78,16 @@ func (s *Stack) Links() []LinkInfo {
 	var out []LinkInfo
 	for _, l := range s.core.Links() {
 		out = append(out, linkInfo(l))
+	}
+	return out
+}
+
+// Addresses returns the stack's addresses. Those that it shares with the kernel
+// change with the kernel's.
+func (s *Stack) Addresses() []netip.Prefix {
+	var out []netip.Prefix
+	for _, a := range s.core.Addresses() {
+		out = append(out, a.Netip())
 	}
 	return out
 }

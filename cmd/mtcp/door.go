@@ -34,11 +34,13 @@ func openStack(f *stackFlags) (door, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	if err := checkAddresses(f); err != nil {
-		return nil, err
+	if !f.Shared {
+		if err := checkAddresses(f); err != nil {
+			return nil, err
+		}
 	}
 	cfg := mtcp.Config{
-		Link:        mtcp.AFXDP{Interface: f.Iface, Generic: f.Generic},
+		Link:        mtcp.AFXDP{Interface: f.Iface, Generic: f.Generic, Shared: f.Shared, Ports: f.Ports},
 		Connections: f.Connections,
 		RingMemory:  f.RingMemory << 20,
 		Congestion:  f.Congestion,
@@ -95,6 +97,26 @@ func (c *captured) Shutdown(ctx context.Context) error {
 }
 
 func (c *captured) Close() error { return errors.Join(c.Stack.Close(), c.file.Close()) }
+
+// addressesOf lists the addresses of a stack; the kernel's are not asked for.
+func addressesOf(d door) (all []string) {
+	if s, ok := d.(interface{ Addresses() []netip.Prefix }); ok {
+		for _, a := range s.Addresses() {
+			all = append(all, a.String())
+		}
+	}
+	return all
+}
+
+// endOf returns why a door has ended by itself; nil if it has not.
+func endOf(d door) error {
+	if s, ok := d.(interface{ Err() error }); ok {
+		if err := s.Err(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+	}
+	return nil
+}
 
 // drain waits until the stack has no connection left, or ctx is done; it
 // returns the last counters and how many connections were left.

@@ -30,6 +30,8 @@ func TestUsage_BadCommandLinesExitWithTwo(t *testing.T) {
 		"unknown flag":      {append([]string{"serve", "--speed"}, stack...), []string{"--speed"}},
 		"no interface":      {[]string{"serve", "--echo", "--addr", "10.0.0.2/24"}, []string{"--iface eth0"}},
 		"no address":        {[]string{"serve", "--echo", "--iface", "lo"}, []string{"--addr 10.0.0.2/24"}},
+		"shared gateway":    {[]string{"serve", "--echo", "--iface", "lo", "--shared", "--gateway", "10.0.0.1"}, []string{"--gateway", "kernel's routes"}},
+		"ports not shared":  {append([]string{"serve", "--echo", "--ports", "80"}, stack...), []string{"--ports", "--shared"}},
 		"no prefix length":  {[]string{"serve", "--echo", "--iface", "lo", "--addr", "10.0.0.2"}, []string{`"10.0.0.2"`, "10.0.0.2/24"}},
 		"bad prefix length": {[]string{"serve", "--echo", "--iface", "lo", "--addr", "10.0.0.2/33"}, []string{"10.0.0.2/33"}},
 		"IPv6":              {[]string{"get", "--iface", "lo", "--addr", "fe80::1/64", "http://10.0.0.1/"}, []string{"IPv4"}},

@@ -37,6 +37,7 @@ func (s *Stack) SetMTU(mtu int) bool {
 // SetNetwork replaces addresses and routes, and returns how many of them cannot
 // be used.
 func (s *Stack) SetNetwork(addresses []wire.IPv4Prefix, routes []ip.Route) (ignored int) {
+	s.addresses.Store(&addresses)
 	s.each(func(sh *shard.Shard, now mono.Time) { ignored = sh.SetNetwork(addresses, routes, now) })
 	return ignored
 }

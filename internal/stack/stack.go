@@ -33,7 +33,8 @@ type Stack struct {
 	listeners map[*Listener]struct{}
 	draining  bool // nobody may listen anew
 	closed    bool
-	nextShard atomic.Uint32 // round robin of active opens
+	nextShard atomic.Uint32                     // round robin of active opens
+	addresses atomic.Pointer[[]wire.IPv4Prefix] // since SetNetwork
 
 	closing  sync.Once
 	closeErr error
@@ -127,8 +128,13 @@ func (s *Stack) newMailbox(q link.Queue) (*sock.Mailbox, error) {
 // Shards returns how many shards there are.
 func (s *Stack) Shards() int { return len(s.shards) }
 
-// Addresses returns the stack's addresses.
-func (s *Stack) Addresses() []wire.IPv4Prefix { return s.cfg.prefixes() }
+// Addresses returns the stack's addresses, as they are now.
+func (s *Stack) Addresses() []wire.IPv4Prefix {
+	if now := s.addresses.Load(); now != nil {
+		return *now
+	}
+	return s.cfg.prefixes()
+}
 
 // Links describes the queues.
 func (s *Stack) Links() []link.Info {
