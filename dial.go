@@ -31,9 +31,6 @@ func (s *Stack) DialFrom(ctx context.Context, from, to netip.AddrPort) (net.Conn
 
 func (s *Stack) dial(ctx context.Context, network string, from, to netip.AddrPort) (net.Conn, error) {
 	err := ctx.Err()
-	if err == nil && s.share != nil {
-		err = s.share.mayDialFrom(from.Port())
-	}
 	if err == nil {
 		var a sock.Accepted
 		if a, err = s.core.Dial(ctx, from, to); err == nil {

@@ -41,7 +41,7 @@ func (o *openLink) adapt(c *stack.Config) {
 	if o.share == nil {
 		return
 	}
-	c.Addresses, c.Ports, c.Ask = o.take, o.share.dialPorts(), o.asked.ask
+	c.Addresses, c.Ports, c.Ask, c.Keeper = o.take, o.share.dialPorts(), o.asked.ask, o.share
 }
 
 // endWatch is for a link that no stack came to follow.

@@ -14,7 +14,6 @@ import (
 // Listener is a TCP listener of a Stack; it implements net.Listener.
 type Listener struct {
 	core     *stack.Stack
-	share    *share // nil: the port is only the stack's
 	l        *stack.Listener
 	deadline deadline
 	late     chan struct{}
@@ -29,35 +28,14 @@ func (s *Stack) Listen(ctx context.Context, network, address string) (net.Listen
 	if err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: nil, Err: err}
 	}
-	l, err := s.listen(at)
+	l, err := s.core.Listen(at, s.backlog)
 	if err != nil {
 		return nil, &net.OpError{
 			Op: "listen", Net: network, Addr: net.TCPAddrFromAddrPort(at),
 			Err: translate(err, "bind"),
 		}
 	}
-	return &Listener{core: s.core, share: s.share, l: l, late: make(chan struct{}, 1)}, nil
-}
-
-// listen takes the port from the kernel first, where it has the address, too.
-func (s *Stack) listen(at netip.AddrPort) (*stack.Listener, error) {
-	if s.share == nil {
-		return s.core.Listen(at, s.backlog)
-	}
-	if err := s.share.claim(at.Port()); err != nil {
-		return nil, err
-	}
-	l, err := s.core.Listen(at, s.backlog)
-	if err != nil {
-		s.share.unclaim(at.Port())
-		return nil, err
-	}
-	if err := s.share.begin(l.AddrPort().Port()); err != nil {
-		l.Close()
-		s.share.unclaim(at.Port())
-		return nil, err
-	}
-	return l, nil
+	return &Listener{core: s.core, l: l, late: make(chan struct{}, 1)}, nil
 }
 
 // Accept waits for the next connection, a *Conn.
@@ -96,9 +74,6 @@ func (l *Listener) Close() error {
 		return &net.OpError{Op: "close", Net: "tcp", Addr: l.Addr(), Err: net.ErrClosed}
 	}
 	l.deadline.stop()
-	if l.share != nil {
-		l.share.unclaim(l.l.AddrPort().Port())
-	}
 	return nil
 }
 

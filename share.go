@@ -23,13 +23,16 @@ import (
 
 	"github.com/mtcp-go/mtcp/internal/link/afxdp"
 	"github.com/mtcp-go/mtcp/internal/netconf"
+	"github.com/mtcp-go/mtcp/internal/stack"
 )
+
+var _ stack.Keeper = (*share)(nil)
 
 // defaultDialPorts is how many ports are taken for connections to others: 3.2 KiB
 // of the kernel's memory and a descriptor each.
 const defaultDialPorts = 1024
 
-// share is what the stack has of the kernel's addresses.
+// share is what the stack has of the kernel's addresses. It keeps the stack's ports.
 type share struct {
 	place   *netconf.Namespace // of the interface
 	device  *afxdp.Device
@@ -90,9 +93,9 @@ func (s *share) isDialPort(p uint16) bool {
 	return slices.ContainsFunc(s.dial, func(r netconf.PortRange) bool { return r.Contains(p) })
 }
 
-// claim holds a port for a listener; port 0 will be one of those for connections
+// Claim holds a port for a listener; port 0 will be one of those for connections
 // to others.
-func (s *share) claim(port uint16) error {
+func (s *share) Claim(port uint16) error {
 	if port == 0 || s.isDialPort(port) {
 		return nil
 	}
@@ -118,16 +121,17 @@ func (s *share) claim(port uint16) error {
 	return nil
 }
 
-// begin brings the packets of a claimed port here.
-func (s *share) begin(port uint16) error {
+// Begin brings the packets of a claimed port here.
+func (s *share) Begin(port uint16) error {
 	if s.isDialPort(port) {
 		return nil
 	}
 	return s.device.AddPort(port)
 }
 
-// unclaim is for a listener that has closed.
-func (s *share) unclaim(port uint16) {
+// Release is for a listener that has closed; what is left of its connections keeps
+// the port.
+func (s *share) Release(port uint16) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.claims[port]; c != nil {
@@ -152,11 +156,11 @@ func (c *claim) close() (err error) {
 	return err
 }
 
-// mayDialFrom refuses local ports whose packets would go to the kernel.
-func (s *share) mayDialFrom(port uint16) error {
+// MayDialFrom refuses local ports whose packets would go to the kernel.
+func (s *share) MayDialFrom(port uint16) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if port == 0 || s.isDialPort(port) || s.claims[port] != nil {
+	if c := s.claims[port]; port == 0 || s.isDialPort(port) || c != nil && c.listeners > 0 {
 		return nil
 	}
 	return fmt.Errorf("local port %d is the kernel's: leave the choice to the stack, or listen on it first: %w", port, syscall.EADDRNOTAVAIL)

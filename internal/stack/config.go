@@ -37,6 +37,17 @@ type Config struct {
 	// stack speaks no ARP. Shards call it for a neighbour that they do not know,
 	// or that is there for certain; TellNeighbour answers. It must not block.
 	Ask func(a wire.IPv4, isProven bool)
+
+	// Keeper, when not nil, has to be asked for ports, which others have, too.
+	Keeper Keeper
+}
+
+// A Keeper keeps ports for a stack that shares its addresses.
+type Keeper interface {
+	Claim(port uint16) error       // before it is opened; 0 will be an ephemeral one
+	Begin(port uint16) error       // it is open: its packets may come
+	Release(port uint16)           // its listener has closed; connections may be left
+	MayDialFrom(port uint16) error // 0 is an ephemeral one
 }
 
 // Defaults of Config.

@@ -41,6 +41,11 @@ func (s *Stack) Dial(ctx context.Context, local, remote netip.AddrPort) (sock.Ac
 }
 
 func (s *Stack) dial(ctx context.Context, local, remote netip.AddrPort) (sock.Accepted, error) {
+	if k := s.cfg.Keeper; k != nil {
+		if err := k.MayDialFrom(local.Port()); err != nil {
+			return sock.Accepted{}, err
+		}
+	}
 	answer := make(chan dialAnswer, 1)
 	token, ok := s.dials.add(answer)
 	if !ok {

@@ -49,11 +49,45 @@ func (s *Stack) Listen(at netip.AddrPort, backlog int) (*Listener, error) {
 	if s.closed || s.draining {
 		return nil, s.ended()
 	}
-	if why := s.bind(l, backlog); why != sock.OK {
-		return nil, Error{why}
+	if err := s.bindKept(l, func() sock.Errno { return s.bind(l, backlog) }); err != nil {
+		return nil, err
 	}
 	s.listeners[l] = struct{}{}
 	return l, nil
+}
+
+// bindKept binds with the leave of who keeps the ports, if somebody does.
+func (s *Stack) bindKept(l *Listener, bind func() sock.Errno) error {
+	k, asked := s.cfg.Keeper, l.port
+	if k != nil {
+		if err := k.Claim(asked); err != nil {
+			return err
+		}
+	}
+	if why := bind(); why != sock.OK {
+		if k != nil {
+			k.Release(asked)
+		}
+		return Error{why}
+	}
+	if k == nil {
+		return nil
+	}
+	if err := k.Begin(l.port); err != nil {
+		s.unbind(l)
+		return err
+	}
+	return nil
+}
+
+// unbind closes the port on every shard.
+func (s *Stack) unbind(l *Listener) {
+	for i := range s.shards {
+		s.call(i, func(sh *shard.Shard, _ mono.Time) { sh.Unlisten(l.ip, l.port) })
+	}
+	if s.cfg.Keeper != nil {
+		s.cfg.Keeper.Release(l.port)
+	}
 }
 
 func (l *Listener) newQueue(backlog int) (*sock.AcceptQueue, error) {
@@ -158,9 +192,7 @@ func (l *Listener) Close() bool {
 	}
 	l.closed = true
 	l.mu.Unlock()
-	for i := range s.shards {
-		s.call(i, func(sh *shard.Shard, _ mono.Time) { sh.Unlisten(l.ip, l.port) })
-	}
+	s.unbind(l)
 	close(l.gone)
 	s.mu.Lock()
 	delete(s.listeners, l)
