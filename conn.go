@@ -226,7 +226,7 @@ func (c *Conn) waitWrite(s sock.Status, want int, call string) error {
 // broken pipe, as in Linux.
 func (c *Conn) writeError(call string) error {
 	why := c.app.Block.Errno()
-	if c.told.Swap(true) && why != sock.Aborted {
+	if c.told.Swap(true) && why != sock.Aborted && why != sock.LinkGone {
 		return os.NewSyscallError(call, syscall.EPIPE)
 	}
 	return door.Errno(why, call)

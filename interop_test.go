@@ -29,6 +29,7 @@ var kinds = []struct {
 	{"Generic", kernelOptions{link: AFXDP{Generic: true}, whole: true}},
 	{"ChecksumsFilled", kernelOptions{link: AFXDP{}, filled: true}},
 	{"TwoShards", kernelOptions{link: AFXDP{}, queues: 2}},
+	{"Shared", kernelOptions{link: AFXDP{Shared: true}}},
 	{"TAP", kernelOptions{link: TAP{}}},
 	{"TAPTwoQueues", kernelOptions{link: TAP{Queues: 2}}},
 }

@@ -29,6 +29,7 @@ const (
 // A kernelWorld is a stack, the kernel as its neighbour, and a link between them.
 type kernelWorld struct {
 	ours     *Stack
+	pair     *netconf.Pair      // nil on a TAP
 	link     Link               // of ours, to open it again
 	oursAt   *netconf.Namespace // where it was opened
 	kernelAt *netconf.Namespace
@@ -43,7 +44,6 @@ type kernelOptions struct {
 	queues int     // of the veth
 	filled bool    // the kernel fills checksums in
 	whole  bool    // the kernel cuts its own segments: no TSO, no GSO
-	both   bool    // our address is also the kernel's at our end of the veth
 	loss   float64 // each way
 	mtu    int     // of the veth; 0: 1500
 	change func(c *Config)
@@ -86,6 +86,9 @@ func tryKernelWorld(t testing.TB, o kernelOptions) (w *kernelWorld, missing erro
 		RingMemory:  64 << 20,
 		Seed:        1,
 	}
+	if l, ok := w.link.(AFXDP); ok && l.Shared {
+		c.Addresses = nil
+	}
 	if o.loss > 0 {
 		c.Link = lossyLink{c.Link, o.loss}
 		w.filter = losing(o.loss)
@@ -115,8 +118,9 @@ func tryKernelWorld(t testing.TB, o kernelOptions) (w *kernelWorld, missing erro
 func (w *kernelWorld) onVeth(t testing.TB, l AFXDP, o *kernelOptions) {
 	t.Helper()
 	ends := [2]netconf.End{{Queues: o.queues, MTU: o.mtu}, {Queues: o.queues, MTU: o.mtu, ChecksumsFilled: o.filled, Addresses: prefixes(kernelIP)}}
-	if o.both {
+	if l.Shared {
 		ends[0].Addresses = prefixes(oursIP)
+		l.DialPorts = 256
 	}
 	p, err := netconf.NewPair(ends[0], ends[1])
 	if err != nil {
@@ -127,7 +131,7 @@ func (w *kernelWorld) onVeth(t testing.TB, l AFXDP, o *kernelOptions) {
 			t.Error(err)
 		}
 	})
-	l.Interface = p.Ends[0].Interface
+	w.pair, l.Interface = p, p.Ends[0].Interface
 	w.link, w.oursAt, w.kernelAt, w.iface = l, p.Ends[0].Namespace, p.Ends[1].Namespace, p.Ends[1].Interface
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/mtcp-go/mtcp/internal/link"
@@ -12,6 +13,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/link/tap"
 	"github.com/mtcp-go/mtcp/internal/netconf"
 	"github.com/mtcp-go/mtcp/internal/runner"
+	"github.com/mtcp-go/mtcp/internal/stack"
 )
 
 // A Link is where a stack's packets go: AFXDP, TAP, or an end of a Wire.
@@ -24,10 +26,35 @@ type openLink struct {
 	queues []link.Queue
 	clock  *runner.Clock
 	close  func() error // after the queues
+
+	// Of an interface of the kernel.
+	name   string
+	watch  *netconf.Watcher
+	hasMAC bool           // its MAC is the stack's
+	share  *share         // nil: the addresses are the stack's own
+	asked  *questions     // with share
+	take   []netip.Prefix // the addresses, with share
+}
+
+// adapt makes the stack one that shares its addresses.
+func (o *openLink) adapt(c *stack.Config) {
+	if o.share == nil {
+		return
+	}
+	c.Addresses, c.Ports, c.Ask, c.Keeper = o.take, o.share.dialPorts(), o.asked.ask, o.share
+}
+
+// endWatch is for a link that no stack came to follow.
+func (o *openLink) endWatch() error {
+	if o.watch == nil {
+		return nil
+	}
+	return o.watch.Close()
 }
 
 // AFXDP opens a network interface beside the kernel: packets to the stack's
-// addresses come to the stack, all others stay the kernel's. It needs
+// addresses, or with Shared to its ports, come to the stack, all others stay the
+// kernel's. It needs
 // CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF.
 type AFXDP struct {
 	// Interface is its name, such as "eth0". All of its queues are bound, and
@@ -45,25 +72,87 @@ type AFXDP struct {
 	// FrameSize is the size of a packet buffer: 2048, the default, for an MTU of
 	// up to 1778, or 4096, for one of up to 3826.
 	FrameSize int
+
+	// Shared leaves the addresses to the kernel, too: only the ports on which the
+	// stack listens, and those of its own connections, come to the stack.
+	// Neighbours and routes are the kernel's, and followed as they change. Config
+	// then names which of the interface's addresses to use; none means all, also
+	// those that come later. netfilter does not see the stack's packets.
+	Shared bool
+
+	// Ports are those that the stack may listen on, with Shared. None means any
+	// that the kernel does not use.
+	Ports []uint16
+
+	// DialPorts is how many local ports are kept from the kernel for the stack's
+	// own connections, with Shared. Each is a socket. Default 1024.
+	DialPorts int
 }
 
-func (x AFXDP) open(c *Config) (openLink, error) {
-	cfg := afxdp.Config{Interface: x.Interface, Frames: x.Frames, FrameSize: x.FrameSize}
+func (x AFXDP) open(c *Config) (o openLink, err error) {
+	o = openLink{clock: runner.NewClock(), name: x.Interface, hasMAC: true}
+	if o.watch, err = netconf.Watch(x.Interface); err != nil {
+		return openLink{}, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, o.endWatch())
+		}
+	}()
+	if o.take, err = x.addresses(c, o.watch.Snapshot().Addresses); err != nil {
+		return o, err
+	}
+	cfg := afxdp.Config{Interface: x.Interface, Frames: x.Frames, FrameSize: x.FrameSize, Shared: x.Shared}
 	if x.Generic {
 		cfg.Mode = afxdp.ModeGeneric
 	}
-	for _, a := range c.Addresses {
+	for _, a := range o.take {
 		cfg.Addresses = append(cfg.Addresses, a.Addr())
 	}
 	d, err := afxdp.Open(cfg)
 	if err != nil {
-		return openLink{}, err
+		return o, err
 	}
-	o := openLink{clock: runner.NewClock(), close: d.Close}
+	o.close = d.Close
+	if x.Shared {
+		o.asked = newQuestions()
+		if o.share, err = openShare(d, &x, c.Addresses, cfg.Addresses); err != nil {
+			return o, errors.Join(err, d.Close())
+		}
+	}
 	for i := range d.Queues() {
 		o.queues = append(o.queues, d.Queue(i))
 	}
 	return o, nil
+}
+
+// addresses are those whose packets come to the stack at first.
+func (x *AFXDP) addresses(c *Config, kernel []netip.Prefix) ([]netip.Prefix, error) {
+	if !x.Shared {
+		if x.Ports != nil || x.DialPorts != 0 {
+			return nil, errors.New("ports of an address that is not shared: the stack has all of them (Ports and DialPorts are for Shared)")
+		}
+		return c.Addresses, nil
+	}
+	switch {
+	case c.Gateway.IsValid():
+		return nil, errors.New("a gateway with a shared address: the kernel's routes are used (leave Gateway out)")
+	case c.ProbeAddresses:
+		return nil, errors.New("probing a shared address: the kernel has it already (leave ProbeAddresses out)")
+	case len(kernel) == 0:
+		return nil, fmt.Errorf("%s has no IPv4 address to share (mend: ip addr add ADDRESS/LENGTH dev %s)", x.Interface, x.Interface)
+	case len(c.Addresses) == 0:
+		return kernel, nil
+	}
+	var take []netip.Prefix
+	for _, a := range c.Addresses {
+		i := slices.IndexFunc(kernel, func(k netip.Prefix) bool { return k.Addr() == a.Addr() })
+		if i < 0 {
+			return nil, fmt.Errorf("%v is no address of %s to share (there are: %v)", a.Addr(), x.Interface, kernel)
+		}
+		take = append(take, kernel[i])
+	}
+	return take, nil
 }
 
 // TAP makes, or attaches to, a TAP interface: for machines without XDP. The
@@ -92,7 +181,10 @@ func (x TAP) open(*Config) (openLink, error) {
 	if err != nil {
 		return openLink{}, err
 	}
-	o := openLink{clock: runner.NewClock(), close: d.Close}
+	o := openLink{clock: runner.NewClock(), name: d.Info().Name, close: d.Close}
+	if o.watch, err = netconf.Watch(o.name); err != nil {
+		return openLink{}, errors.Join(err, d.Close())
+	}
 	for i := range d.Queues() {
 		o.queues = append(o.queues, d.Queue(i))
 	}

@@ -44,7 +44,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		switch {
 		case l.isClosed():
-			return nil, l.opError(net.ErrClosed)
+			return nil, l.opError(l.closedBy())
 		case l.deadline.passed():
 			l.wake() // the next of those who wait
 			return nil, l.opError(os.ErrDeadlineExceeded)
@@ -75,6 +75,15 @@ func (l *Listener) Close() error {
 	}
 	l.deadline.stop()
 	return nil
+}
+
+// closedBy is the error of a listener that has closed: with the stack, it may be,
+// whose interface has gone.
+func (l *Listener) closedBy() error {
+	if l.core.Why() == sock.LinkGone {
+		return ErrLinkGone
+	}
+	return net.ErrClosed
 }
 
 // Addr returns where the listener listens, a *net.TCPAddr.

@@ -71,7 +71,11 @@ func (f *stackFlags) link(link string) (mtcp.Link, error) {
 	if link == linkTAP {
 		return f.tap()
 	}
-	return mtcp.AFXDP{Interface: f.Iface, Generic: f.Generic, FrameSize: f.FrameSize}, checkAddresses(f)
+	x := mtcp.AFXDP{Interface: f.Iface, Generic: f.Generic, FrameSize: f.FrameSize, Shared: f.Shared, Ports: f.Ports}
+	if f.Shared {
+		return x, nil
+	}
+	return x, checkAddresses(f)
 }
 
 // checkAddresses refuses addresses that the kernel has: it would answer for
@@ -105,6 +109,26 @@ func (c *captured) Shutdown(ctx context.Context) error {
 }
 
 func (c *captured) Close() error { return errors.Join(c.Stack.Close(), c.file.Close()) }
+
+// addressesOf lists the addresses of a stack; the kernel's are not asked for.
+func addressesOf(d door) (all []string) {
+	if s, ok := d.(interface{ Addresses() []netip.Prefix }); ok {
+		for _, a := range s.Addresses() {
+			all = append(all, a.String())
+		}
+	}
+	return all
+}
+
+// endOf returns why a door has ended by itself; nil if it has not.
+func endOf(d door) error {
+	if s, ok := d.(interface{ Err() error }); ok {
+		if err := s.Err(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+	}
+	return nil
+}
 
 // drain waits until the stack has no connection left, or ctx is done; it
 // returns the last counters and how many connections were left.

@@ -43,7 +43,8 @@ Examples:
 
     mtcp serve --iface eth0 --addr 10.0.0.2/24 --gateway 10.0.0.1 --root /srv/www
     mtcp serve --iface eth0 --addr 10.0.0.2/24 --listen :7 --echo --pcap echo.pcap
-    mtcp serve --link tap --addr 10.88.0.2/24 --echo`
+    mtcp serve --link tap --addr 10.88.0.2/24 --echo
+    mtcp serve --iface eth0 --shared --ports 80 --root /srv/www`
 }
 
 // Run serves.
@@ -131,6 +132,9 @@ func (s *serving) wait(signals <-chan os.Signal) error {
 	for {
 		select {
 		case err := <-s.failed:
+			if end := endOf(s.door); end != nil {
+				return end // it explains the failure
+			}
 			return fmt.Errorf("serve: %w", err)
 		case got := <-signals:
 			if got != syscall.SIGUSR1 {
@@ -199,9 +203,7 @@ type event struct {
 // facts says what was obtained.
 func (s *serving) facts() {
 	e := event{Event: "ready", Links: s.door.Links()}
-	for _, a := range s.cmd.Addr {
-		e.Addresses = append(e.Addresses, a.String())
-	}
+	e.Addresses = addressesOf(s.door)
 	for _, l := range s.listeners {
 		e.Listen = append(e.Listen, l.Addr().String())
 	}
@@ -214,7 +216,11 @@ func (s *serving) facts() {
 		fmt.Fprintln(s.out.out, line)
 	}
 	if len(e.Links) > 0 {
-		fmt.Fprintf(s.out.out, "address    %s\n", strings.Join(e.Addresses, ", "))
+		whose := ""
+		if s.cmd.Shared {
+			whose = " (the kernel's, too)"
+		}
+		fmt.Fprintf(s.out.out, "address    %s%s\n", strings.Join(e.Addresses, ", "), whose)
 	}
 	what := "echo"
 	if s.cmd.Root != "" {

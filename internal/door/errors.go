@@ -25,14 +25,19 @@ var errnos = map[sock.Errno]error{
 	sock.NotLocal:            syscall.EADDRNOTAVAIL,
 	sock.Invalid:             syscall.EINVAL,
 	sock.NoMemory:            syscall.ENOBUFS,
+	sock.LinkGone:            ErrLinkGone,
 }
+
+// ErrLinkGone says that the network interface of the stack was removed. The stack
+// has ended then, with its listeners and connections.
+var ErrLinkGone = errors.New("the network interface was removed")
 
 // Errno returns the error of a broken connection, as it would come from the
 // system call that package net makes in this place.
 func Errno(e sock.Errno, call string) error {
 	err, ok := errnos[e]
 	switch {
-	case err == net.ErrClosed:
+	case err == net.ErrClosed, err == ErrLinkGone:
 		return err
 	case !ok:
 		err = syscall.EIO

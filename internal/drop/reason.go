@@ -80,6 +80,7 @@ const (
 	StaleHandle // a command for a connection that is gone
 	PortsUsed   // no ephemeral port is free for this destination
 	NeighbourUnresolved
+	LinkDown // not sent: the link is down
 
 	NumReasons
 )

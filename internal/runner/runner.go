@@ -149,10 +149,12 @@ func (r *Runner) sleep(now mono.Time) {
 		return
 	}
 	defer r.mail.Disarm()
-	if !r.shard.Idle() {
+	d := maxSleep
+	if stalled, is := r.shard.Stalled(); is {
+		d = stalled
+	} else if !r.shard.Idle() {
 		return
 	}
-	d := maxSleep
 	if next := r.shard.NextTimer(); next != mono.Never {
 		d = min(d, next.Sub(now))
 	}

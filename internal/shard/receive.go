@@ -94,6 +94,10 @@ func (s *Shard) parse(f *link.Frame, now mono.Time, fresh bool) {
 }
 
 func (s *Shard) inputARP(b []byte, src wire.MAC, now mono.Time) {
+	if s.cfg.Neighbours.Outside {
+		s.drop(drop.ARPNotOurs) // others answer for our addresses
+		return
+	}
 	a, ok := wire.ParseARP(b)
 	if !ok {
 		s.drop(drop.ARPBad)

@@ -28,7 +28,8 @@ type Config struct {
 	Commands    int // slots of the mailbox
 	PortFirst   uint16
 	PortLast    uint16
-	HoldAcks    bool // let an ACK wait some rounds for an answer to carry it
+	Ports       []uint16 // ephemeral ports that are no range; nil: PortFirst to PortLast
+	HoldAcks    bool     // let an ACK wait some rounds for an answer to carry it
 	TCP         tcp.Config
 	Addresses   []wire.IPv4Prefix
 	Routes      []ip.Route
@@ -46,6 +47,11 @@ type Events interface {
 	Dialed(token uint64, c sock.Accepted, why sock.Errno)
 	// Call runs the function that OpCall named.
 	Call(token uint64, now mono.Time)
+	// Neighbour asks for the address of a neighbour, or for a look whether it is
+	// still there; with isProven it says that it is. Only if neighbours come from
+	// outside, and an answer comes by TellNeighbour. It may be lost: the question
+	// is asked again.
+	Neighbour(ip wire.IPv4, isProven bool)
 }
 
 // batch bounds every phase of a round: 64 packets.
@@ -105,6 +111,8 @@ type Shard struct {
 	woke      bool         // somebody was readied since Woke was asked
 	quiet     int          // rounds since something arrived
 	draining  bool
+	isDown    bool // the link: what is sent is lost
+	isStalled bool // the device had no frame for what was to be sent last
 
 	drops    [drop.NumReasons]uint64
 	counters counters
@@ -138,6 +146,9 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 	var ok bool
 	if s.ports, ok = flow.NewPorts(cfg.PortFirst, cfg.PortLast, seed()); !ok {
 		return nil, fmt.Errorf("shard: no ports from %d to %d", cfg.PortFirst, cfg.PortLast)
+	}
+	if len(cfg.Ports) > 0 {
+		s.ports = flow.NewPortList(cfg.Ports, seed())
 	}
 	s.host = ip.New(cfg.Host)
 	s.arp = neigh.New(cfg.Neighbours)
@@ -188,6 +199,7 @@ func (s *Shard) Output(now mono.Time) bool {
 	s.publish(now)
 	n += s.transmit(now)
 	s.publish(now)
+	s.askOutside()
 	return n > 0
 }
 

@@ -84,6 +84,7 @@ const (
 	NotLocal     // the local address is not ours
 	Invalid      // an address that nobody can have
 	NoMemory     // no connection slot
+	LinkGone     // the interface was removed
 )
 
 func (b *Block) rx(m ring.Memory) ring.Stream {
@@ -118,6 +119,7 @@ var errnoNames = [...]string{
 	MessageTooLong: "message too long", Aborted: "stack closed",
 	AddressInUse: "address already in use", NotLocal: "cannot assign requested address",
 	Invalid: "invalid address", NoMemory: "no free connection",
+	LinkGone: "network interface was removed",
 }
 
 // String describes the error.

@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"net/netip"
+	"slices"
 
 	"github.com/mtcp-go/mtcp/internal/ip"
 	"github.com/mtcp-go/mtcp/internal/link"
@@ -26,11 +28,28 @@ type Config struct {
 	RingMemory  int            // octets per shard
 	PortFirst   uint16         // ephemeral ports
 	PortLast    uint16
+	Ports       []uint16 // ephemeral ports that are no range; nil: PortFirst to PortLast
 	TCP         tcp.Config
 	Cores       []int  // of the shards, in turn; none: wherever the scheduler likes
 	BusyPoll    bool   // shards never sleep
 	Probe       bool   // probe addresses for conflicts before use (RFC 5227)
 	Seed        uint64 // 0: from the system; else everything that is random follows from it
+
+	// Ask, when not nil, says that neighbours and routes come from outside: the
+	// stack speaks no ARP. Shards call it for a neighbour that they do not know,
+	// or that is there for certain; TellNeighbour answers. It must not block.
+	Ask func(a wire.IPv4, isProven bool)
+
+	// Keeper, when not nil, has to be asked for ports, which others have, too.
+	Keeper Keeper
+}
+
+// A Keeper keeps ports for a stack that shares its addresses.
+type Keeper interface {
+	Claim(port uint16) error       // before it is opened; 0 will be an ephemeral one
+	Begin(port uint16) error       // it is open: its packets may come
+	Release(port uint16)           // its listener has closed; connections may be left
+	MayDialFrom(port uint16) error // 0 is an ephemeral one
 }
 
 // Defaults of Config.
@@ -90,6 +109,17 @@ func (c *Config) check() error {
 	return nil
 }
 
+// ephemeral yields the ports that the stack chooses from.
+func (c *Config) ephemeral() iter.Seq[uint16] {
+	if len(c.Ports) > 0 {
+		return slices.Values(c.Ports)
+	}
+	return func(yield func(uint16) bool) {
+		for p := int(c.PortFirst); p <= int(c.PortLast) && yield(uint16(p)); p++ {
+		}
+	}
+}
+
 func (c *Config) onLink(a netip.Addr) bool {
 	for _, p := range c.Addresses {
 		if p.Contains(a) {
@@ -142,6 +172,7 @@ func (c *Config) neighConfig(mac wire.MAC, seed uint64) neigh.Config {
 	for _, p := range c.prefixes() {
 		n.OnLink = append(n.OnLink, p.Network())
 	}
+	n.Outside = c.Ask != nil
 	if c.Probe {
 		n.ProbeCount = 3
 	}

@@ -31,7 +31,7 @@ type dialAnswer struct {
 // returned. Done ends the use of the connection.
 func (s *Stack) Dial(ctx context.Context, local, remote netip.AddrPort) (sock.Accepted, error) {
 	if !s.hold() {
-		return sock.Accepted{}, Error{sock.Aborted}
+		return sock.Accepted{}, s.ended()
 	}
 	c, err := s.dial(ctx, local, remote)
 	if err != nil {
@@ -41,10 +41,15 @@ func (s *Stack) Dial(ctx context.Context, local, remote netip.AddrPort) (sock.Ac
 }
 
 func (s *Stack) dial(ctx context.Context, local, remote netip.AddrPort) (sock.Accepted, error) {
+	if k := s.cfg.Keeper; k != nil {
+		if err := k.MayDialFrom(local.Port()); err != nil {
+			return sock.Accepted{}, err
+		}
+	}
 	answer := make(chan dialAnswer, 1)
 	token, ok := s.dials.add(answer)
 	if !ok {
-		return sock.Accepted{}, Error{sock.Aborted}
+		return sock.Accepted{}, s.ended()
 	}
 	i := s.chooseShard(local)
 	c := sock.Command{Op: sock.OpConnect, Token: token, LocalPort: local.Port(), RemotePort: remote.Port()}
@@ -110,12 +115,12 @@ func (d *dials) answer(token uint64, a dialAnswer) {
 }
 
 // failAll answers what the stack can answer no more.
-func (d *dials) failAll() {
+func (d *dials) failAll(why sock.Errno) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
 	for token, c := range d.pending {
 		delete(d.pending, token)
-		c <- dialAnswer{why: sock.Aborted}
+		c <- dialAnswer{why: why}
 	}
 }

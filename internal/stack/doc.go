@@ -11,4 +11,5 @@
 //	dial.go      active opens
 //	listener.go  passive opens
 //	handlers.go  what the event door stands on
+//	follow.go    links, addresses, routes and neighbours that change
 package stack

@@ -62,10 +62,10 @@ func (s *Stack) open(l *Listener, bind func(i int, sh *shard.Shard) sock.Errno) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.draining {
-		return nil, Error{sock.Aborted}
+		return nil, s.ended()
 	}
-	if why := s.bind(l, bind); why != sock.OK {
-		return nil, Error{why}
+	if err := s.bindKept(l, func() sock.Errno { return s.bind(l, bind) }); err != nil {
+		return nil, err
 	}
 	s.listeners[l] = struct{}{}
 	return l, nil
@@ -81,6 +81,40 @@ func (s *Stack) newListener(at netip.AddrPort) (*Listener, error) {
 		l.ip = ip
 	}
 	return l, nil
+}
+
+// bindKept binds with the leave of who keeps the ports, if somebody does.
+func (s *Stack) bindKept(l *Listener, bind func() sock.Errno) error {
+	k, asked := s.cfg.Keeper, l.port
+	if k != nil {
+		if err := k.Claim(asked); err != nil {
+			return err
+		}
+	}
+	if why := bind(); why != sock.OK {
+		if k != nil {
+			k.Release(asked)
+		}
+		return Error{why}
+	}
+	if k == nil {
+		return nil
+	}
+	if err := k.Begin(l.port); err != nil {
+		s.unbind(l)
+		return err
+	}
+	return nil
+}
+
+// unbind closes the port on every shard.
+func (s *Stack) unbind(l *Listener) {
+	for i := range s.shards {
+		s.call(i, func(sh *shard.Shard, _ mono.Time) { sh.Unlisten(l.ip, l.port) })
+	}
+	if s.cfg.Keeper != nil {
+		s.cfg.Keeper.Release(l.port)
+	}
 }
 
 func (l *Listener) newQueue(backlog int) (*sock.AcceptQueue, error) {
@@ -104,8 +138,8 @@ func (s *Stack) bind(l *Listener, bind func(int, *shard.Shard) sock.Errno) sock.
 	if l.port != 0 {
 		return s.bindAll(l, bind)
 	}
-	for p := int(s.cfg.PortFirst); p <= int(s.cfg.PortLast); p++ {
-		l.port = uint16(p)
+	for p := range s.cfg.ephemeral() {
+		l.port = p
 		if why := s.bindAll(l, bind); why != sock.AddressInUse {
 			return why
 		}
@@ -185,9 +219,7 @@ func (l *Listener) Close() bool {
 	}
 	l.closed = true
 	l.mu.Unlock()
-	for i := range s.shards {
-		s.call(i, func(sh *shard.Shard, _ mono.Time) { sh.Unlisten(l.ip, l.port) })
-	}
+	s.unbind(l)
 	close(l.gone)
 	s.mu.Lock()
 	delete(s.listeners, l)

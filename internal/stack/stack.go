@@ -33,7 +33,8 @@ type Stack struct {
 	listeners map[*Listener]struct{}
 	draining  bool // nobody may listen anew
 	closed    bool
-	nextShard atomic.Uint32 // round robin of active opens
+	nextShard atomic.Uint32                     // round robin of active opens
+	addresses atomic.Pointer[[]wire.IPv4Prefix] // since SetNetwork
 
 	handling sync.Once
 	handlers []shard.Handler // of the event door
@@ -42,6 +43,7 @@ type Stack struct {
 
 	closing  sync.Once
 	closeErr error
+	why      atomic.Uint32 // sock.Errno of whoever comes when the stack has ended
 
 	// users are those who may touch the memory: the stack itself until it is
 	// closed, each connection that an application holds, each call in progress.
@@ -106,6 +108,7 @@ func (s *Stack) build() error {
 			RingMemory:  s.cfg.RingMemory,
 			PortFirst:   s.cfg.PortFirst,
 			PortLast:    s.cfg.PortLast,
+			Ports:       s.cfg.Ports,
 			HoldAcks:    true,
 			TCP:         s.cfg.TCP,
 			Host:        s.cfg.hostConfig(info.MTU, seed+uint64(i)),
@@ -150,8 +153,13 @@ func (s *Stack) newMailbox(q link.Queue) (*sock.Mailbox, error) {
 // Shards returns how many shards there are.
 func (s *Stack) Shards() int { return len(s.shards) }
 
-// Addresses returns the stack's addresses.
-func (s *Stack) Addresses() []wire.IPv4Prefix { return s.cfg.prefixes() }
+// Addresses returns the stack's addresses, as they are now.
+func (s *Stack) Addresses() []wire.IPv4Prefix {
+	if now := s.addresses.Load(); now != nil {
+		return *now
+	}
+	return s.cfg.prefixes()
+}
 
 // Links describes the queues.
 func (s *Stack) Links() []link.Info {
@@ -241,11 +249,32 @@ func (s *Stack) connections() int {
 // applications still hold fail; their memory stays until they let go. A second
 // call waits for the first and returns the same.
 func (s *Stack) Close() error {
-	s.closing.Do(func() { s.closeErr = s.close() })
+	return s.closeWith(sock.Aborted)
+}
+
+// Fail is Close for a reason, which connections and callers are told.
+func (s *Stack) Fail(why sock.Errno) error { return s.closeWith(why) }
+
+// Why returns for what reason the stack ends or has ended; OK while it runs.
+func (s *Stack) Why() sock.Errno { return sock.Errno(s.why.Load()) }
+
+// ended is the error of a call that comes too late.
+func (s *Stack) ended() error {
+	if why := s.Why(); why != sock.OK {
+		return Error{why}
+	}
+	return Error{sock.Aborted} // it shuts down
+}
+
+func (s *Stack) closeWith(why sock.Errno) error {
+	s.closing.Do(func() {
+		s.why.Store(uint32(why))
+		s.closeErr = s.close(why)
+	})
 	return s.closeErr
 }
 
-func (s *Stack) close() error {
+func (s *Stack) close(why sock.Errno) error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
@@ -253,7 +282,7 @@ func (s *Stack) close() error {
 		l.Close()
 	}
 	for i := range s.shards {
-		s.call(i, func(sh *shard.Shard, now mono.Time) { sh.AbortAll(now) })
+		s.call(i, func(sh *shard.Shard, now mono.Time) { sh.AbortAll(why, now) })
 	}
 	for i := range s.shards {
 		s.flush(i)
@@ -264,7 +293,7 @@ func (s *Stack) close() error {
 	}
 	s.haveStopped()
 	s.calls.failAll()
-	s.dials.failAll()
+	s.dials.failAll(why)
 	return s.release()
 }
 

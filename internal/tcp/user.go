@@ -219,13 +219,13 @@ func (e *Engine) Abort(t *TCB) {
 func (e *Engine) Forget(t *TCB) { e.finish(t) }
 
 // Kill resets a connection whose application has not let go yet, as when the
-// stack closes: the application finds it broken.
-func (e *Engine) Kill(t *TCB) {
+// stack closes: the application finds it broken, and why.
+func (e *Engine) Kill(t *TCB, why sock.Errno) {
 	switch {
 	case t.state.in(abortable):
-		e.sendReset(t, sock.Aborted)
+		e.sendReset(t, why)
 	case t.state != Closed && t.state != TimeWait:
-		e.fail(t, sock.Aborted)
+		e.fail(t, why)
 	}
 }
 

@@ -180,7 +180,7 @@ func TestAbort_InEachState(t *testing.T) {
 		for _, kill := range []bool{false, true} {
 			r := reach(t, x.state)
 			if kill {
-				r.e.Kill(r.c)
+				r.e.Kill(r.c, sock.Aborted)
 			} else {
 				r.e.Abort(r.c)
 			}
