@@ -17,6 +17,10 @@ import (
 
 const frameSlots = 256
 
+// othersShift is where, beside the frame's flags, it is said how many shards have
+// yet to look at it.
+const othersShift = 16
+
 // newFrames returns a ring, on the Go heap since only shards see it, for frames
 // of a link with this MTU.
 func newFrames(mtu int) (*ring.Frames, error) {
@@ -55,18 +59,24 @@ func Connect(shards []*Shard) error {
 // ownerOfPort is the shard that opened connections from a local port.
 func (s *Shard) ownerOfPort(port uint16) int { return int(port) % s.cfg.Shards }
 
-// handOver passes a segment on if its local port says that another shard
-// opened the connection.
-func (s *Shard) handOver(a *arrival) bool {
-	if s.cfg.Shards < 2 {
-		return false
+// isFresh reports that no other shard has seen what so many others have not.
+func (s *Shard) isFresh(others int) bool { return others == s.cfg.Shards-1 }
+
+// handOver passes on a segment for a connection that this shard does not have.
+// Where nobody listens the local port names the shard that dialled. Where somebody
+// does the connection may have come in through any of them: a device, or a peer
+// on this machine, can move a flow to another queue. So the segment goes from one
+// to the next, and the last answers it if nobody knows it.
+func (s *Shard) handOver(a *arrival, listens bool, others int) bool {
+	to, others := (s.cfg.ID+1)%s.cfg.Shards, others-1
+	if !listens {
+		to, others = s.ownerOfPort(a.key.LocalPort), 0
 	}
-	owner := s.ownerOfPort(a.key.LocalPort)
-	if owner == s.cfg.ID {
+	if to == s.cfg.ID {
 		return false
 	}
 	s.counters.HandedOver++
-	s.passOn(s.peers[owner], a.frame, a.flags)
+	s.passOn(s.peers[to], a.frame, a.flags, others)
 	return true
 }
 
@@ -75,20 +85,21 @@ func (s *Shard) shareFrame(f *link.Frame) {
 	for _, p := range s.peers {
 		if p != nil {
 			s.counters.Flow.Shared++
-			s.passOn(p, f.Bytes, f.Flags)
+			s.passOn(p, f.Bytes, f.Flags, 0)
 		}
 	}
 }
 
-// passOn copies a frame, and with it what the device knows of its checksum.
-func (s *Shard) passOn(p *Handover, b []byte, flags link.Flags) {
+// passOn copies a frame, and with it what the device knows of its checksum and
+// how many shards have not seen it then.
+func (s *Shard) passOn(p *Handover, b []byte, flags link.Flags, others int) {
 	place := p.frames.Reserve()
 	if place == nil || len(b) == 0 || len(b) > len(place) {
 		s.drop(drop.FrameHandover)
 		return
 	}
 	copy(place, b)
-	p.frames.Commit(len(b), uint64(flags))
+	p.frames.Commit(len(b), uint64(flags)|uint64(others)<<othersShift)
 	p.to.Ring()
 }
 
@@ -114,13 +125,13 @@ func (s *Shard) receiveHandovers(now mono.Time) int {
 	n := 0
 	for _, h := range s.inbox {
 		for range batch {
-			b, flags, ok := h.frames.Front()
+			b, meta, ok := h.frames.Front()
 			if !ok {
 				break
 			}
 			s.counters.Flow.RxHanded++
-			s.rx[0] = link.Frame{Bytes: b, Flags: link.Flags(flags)}
-			s.receiveBatch(s.rx[:1], now, false)
+			s.rx[0] = link.Frame{Bytes: b, Flags: link.Flags(meta)} // the low half
+			s.receiveBatch(s.rx[:1], now, int(meta>>othersShift))
 			h.frames.Pop()
 			n++
 		}

@@ -207,3 +207,54 @@ func TestBacklog_FullIsCountedAndPasses(t *testing.T) {
 	exchange(w, h, second, 100)
 	exchange(w, h, w.mustOpen(4003), 100)
 }
+
+// A flow that a device moves to another queue stays one: its segments are passed
+// from shard to shard until one knows it, and what none knows is refused once.
+func TestHandover_AFlowThatMovesToAnotherQueue(t *testing.T) {
+	const shards = 3
+	w := &world{TB: t, now: mono.Time(time.Second)}
+	var links [shards]*script
+	var all []*Shard
+	for id := range shards {
+		links[id] = newScript(1500)
+		h := newStation(t, links[id], ourIP, limits{id: id, shards: shards}, w.now)
+		h.listen(t, 128)
+		w.stations, all = append(w.stations, h), append(all, h.Shard)
+	}
+	must(t, Connect(all))
+	at := func(queue int, p packet) (out []packet) {
+		links[queue].in = append(links[queue].in, p.frame())
+		for range 2 * shards {
+			w.round()
+			for _, q := range links {
+				q.answerARP()
+			}
+		}
+		w.link = &script{} // collects what all have sent
+		for _, q := range links {
+			w.link.out, q.out = append(w.link.out, q.out...), nil
+		}
+		out, w.link = w.taken(), nil
+		return out
+	}
+	p := toUs(5000, wire.SYN)
+	got := at(1, p)
+	if len(got) != 1 || got[0].flags != wire.SYN|wire.ACK {
+		t.Fatalf("a SYN was answered with %v", got)
+	}
+	p.flags, p.seq, p.ack = wire.ACK, p.seq+1, got[0].seq+1
+	at(1, p)
+	p.text = []byte("moved")
+	p.flags |= wire.PSH
+	for _, queue := range []int{2, 0, 1} {
+		got = at(queue, p)
+		p.seq = p.seq.Add(5)
+		if len(got) != 1 || got[0].flags.Has(wire.RST) || got[0].ack != p.seq {
+			t.Fatalf("text at queue %d was answered with %v", queue, got)
+		}
+	}
+	p.srcPort = 5001
+	if got = at(2, p); len(got) != 1 || !got[0].flags.Has(wire.RST) {
+		t.Errorf("a segment of nobody's was answered with %v", got)
+	}
+}
