@@ -1,0 +1,208 @@
+package doctor
+
+// What to type in the end, and which interface to look at.
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/mtcp-go/mtcp/internal/netconf"
+)
+
+// Use is what the findings come to.
+type Use struct {
+	Link    string // "afxdp", "tap", or "none"
+	Mode    string `json:",omitempty"` // that is to be expected: "native, zero-copy", "native, copy", "generic, copy"
+	Command string // complete but for an address and a directory
+	Why     string // what to know about it
+}
+
+// The pieces of a command that nobody can know.
+const (
+	tapName  = "mtcp0"
+	anywhere = " --root DIR"
+)
+
+// choose picks the link.
+func choose(f *Facts, r *Report) Use {
+	d := f.Device
+	switch {
+	case d == nil:
+		return Look("")
+	case !d.IsEthernet:
+		return tapInstead(f, "this interface carries no Ethernet")
+	case r.failed("kernel"):
+		return tapInstead(f, "this kernel is too old for AF_XDP")
+	case r.failed("load"):
+		return tapInstead(f, "the kernel refuses AF_XDP")
+	case r.failed("rights") && f.Machine.IsUserNamespace:
+		return tapInstead(f, "in a user namespace there is no AF_XDP")
+	}
+	e := expect(f, d)
+	u := Use{Link: "afxdp", Mode: mode(e), Command: "mtcp serve --iface " + d.Name + " --addr " + example(d)}
+	if d.Gateway.IsValid() {
+		u.Command += " --gateway " + d.Gateway.String()
+	}
+	if e.isSure && !e.native {
+		u.Command += " --generic"
+	}
+	u.Command += anywhere
+	u.Why = "with an address of that network that nobody has, and a directory"
+	if n := r.Count(Failure); n > 0 {
+		u.Why = "once " + several(n, "failure") + " above " + isAre(n) + " mended; " + u.Why
+	}
+	return u
+}
+
+func isAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+// mode is empty when nobody can know.
+func mode(e expectation) string {
+	switch {
+	case !e.isSure:
+		return ""
+	case e.zeroCopy:
+		return "native, zero-copy"
+	case e.native:
+		return "native, copy"
+	default:
+		return "generic, copy"
+	}
+}
+
+// tapInstead is for what AF_XDP cannot do.
+func tapInstead(f *Facts, why string) Use {
+	if !f.Machine.HasTAP {
+		return Use{Link: "none", Command: "mtcp demo --link mem", Why: why + ", and there is no /dev/net/tun for --link tap: only the in-process link is left"}
+	}
+	u := Use{Link: "tap", Command: "mtcp serve --link tap --iface " + tapName + " --addr 10.77.0.2/24" + anywhere, Why: why + ": " + tapName + " will be made, with the kernel as the stack's neighbour"}
+	if !f.Machine.Has(netconf.CapNetAdmin) {
+		u.Command = f.asRoot("%s", u.Command)
+		u.Why += " (needs CAP_NET_ADMIN)"
+	}
+	return u
+}
+
+// example is the network of the kernel's first address, with an X for what has
+// to be chosen.
+func example(d *netconf.Device) string {
+	for _, p := range d.Addresses {
+		if p.Addr().Is4() && p.Bits() <= 24 {
+			s := p.Addr().String()
+			return fmt.Sprintf("%s.X/%d", s[:strings.LastIndexByte(s, '.')], p.Bits())
+		}
+		if p.Addr().Is4() {
+			return fmt.Sprintf("ADDRESS/%d", p.Bits())
+		}
+	}
+	return "ADDRESS/24"
+}
+
+// A Candidate is an interface in a list of them.
+type Candidate struct {
+	Name     string
+	Driver   string `json:",omitempty"`
+	State    string // "up", "no carrier", "down", or "not Ethernet"
+	Queues   int
+	Mode     string `json:",omitempty"` // as in Use
+	Failures int    // of its own, not of the machine's
+	Warnings int
+	address  netip.Prefix
+	rank     int
+}
+
+// Address is the kernel's first.
+func (c *Candidate) Address() string {
+	if !c.address.IsValid() {
+		return ""
+	}
+	return c.address.String()
+}
+
+// Consider judges the interface of f as one of several.
+func Consider(f *Facts) Candidate {
+	d, r := f.Device, Judge(f)
+	c := Candidate{Name: d.Name, Driver: d.Driver, State: state(d), Queues: d.RxQueues}
+	for _, x := range r.Findings {
+		switch {
+		case x.About != "interface":
+		case x.Level == Failure:
+			c.Failures++
+		case x.Level == Warning:
+			c.Warnings++
+		}
+	}
+	if d.IsEthernet {
+		c.Mode = mode(expect(f, d))
+	}
+	for _, p := range d.Addresses {
+		if p.Addr().Is4() && !c.address.IsValid() {
+			c.address = p
+		}
+	}
+	c.rank = rank(&c, d)
+	return c
+}
+
+func state(d *netconf.Device) string {
+	switch {
+	case !d.IsEthernet:
+		return "not Ethernet"
+	case !d.Up:
+		return "down"
+	case !d.HasCarrier:
+		return "no carrier"
+	default:
+		return "up"
+	}
+}
+
+// rank is higher for what somebody more probably means: an interface that works,
+// that packets come in by, that the kernel uses.
+func rank(c *Candidate, d *netconf.Device) int {
+	n := 0
+	for _, q := range [...]struct {
+		worth int
+		is    bool
+	}{
+		{32, c.State == "up"},
+		{16, d.Gateway.IsValid()},
+		{8, c.address.IsValid()},
+		{4, d.Kind == ""}, // hardware
+		{2, strings.HasPrefix(c.Mode, "native")},
+		{1, strings.HasSuffix(c.Mode, "zero-copy")},
+	} {
+		if q.is {
+			n += q.worth
+		}
+	}
+	return n
+}
+
+// Recommend puts the candidates in order and returns the name of the one to look
+// at, "" if none would do.
+func Recommend(all []Candidate) string {
+	slices.SortStableFunc(all, func(a, b Candidate) int {
+		return cmp.Or(b.rank-a.rank, strings.Compare(a.Name, b.Name))
+	})
+	if len(all) == 0 || all[0].State != "up" {
+		return ""
+	}
+	return all[0].Name
+}
+
+// Look is what to do after a list of interfaces.
+func Look(recommended string) Use {
+	if recommended == "" {
+		return Use{Link: "none", Command: "mtcp demo", Why: "no interface here would do as it is, so see the stack at work on a network made for it"}
+	}
+	return Use{Link: "none", Command: "mtcp doctor --iface " + recommended, Why: "look at the interface that clients come in by, probably " + recommended}
+}
