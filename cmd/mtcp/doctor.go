@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os/exec"
 
 	"github.com/mtcp-go/mtcp/internal/doctor"
 	"github.com/mtcp-go/mtcp/internal/link/afxdp"
@@ -34,6 +35,8 @@ Examples:
 // Run looks and tells.
 func (c *doctorCmd) Run(t *terminal) error {
 	f := doctor.Facts{Machine: netconf.ReadMachine(), Executable: executable()}
+	_, missing := exec.LookPath("ethtool")
+	f.HasEthtool = missing == nil
 	f.Try(afxdp.Try)
 	var v verdict
 	var err error

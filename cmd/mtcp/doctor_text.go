@@ -34,7 +34,7 @@ func (v *verdict) text(verbose bool, p paint) string {
 	}
 	fmt.Fprintf(&b, "\n%s\n", strings.Join(wrap(v.Note, doctorWidth), "\n"))
 	fmt.Fprintf(&b, "\n%s\n", v.summary())
-	fmt.Fprintf(&b, "\n%s\n", strings.Join(wrap("Next, "+v.Use.Why+":", doctorWidth), "\n"))
+	fmt.Fprintf(&b, "\n%s\n", strings.Join(wrap(strings.TrimSuffix(v.Use.Why, ".")+":", doctorWidth), "\n"))
 	fmt.Fprintf(&b, "    %s\n", p.strong(v.Use.Command))
 	return b.String()
 }
@@ -54,7 +54,7 @@ func writeFinding(b *strings.Builder, f *doctor.Finding, verbose bool, p paint) 
 	found := wrap(f.Found, doctorWidth-doctorIndent)
 	fmt.Fprintf(b, "  %s  %-11s%s\n", p.level(f.Level), f.ID, found[0])
 	rest := found[1:]
-	if f.Level != doctor.OK || verbose {
+	if f.Means != "" && (f.Level != doctor.OK || verbose) {
 		rest = append(rest, wrap(f.Means, doctorWidth-doctorIndent)...)
 	}
 	for _, line := range rest {
@@ -88,10 +88,7 @@ func candidateText(c *doctor.Candidate) string {
 		words = append(words, c.Driver)
 	}
 	if c.State != "not Ethernet" {
-		words = append(words, c.Address(), c.Mode)
-	}
-	if c.State != "not Ethernet" {
-		words = append(words, count(c.Failures, "failure"), count(c.Warnings, "warning"))
+		words = append(words, c.Address, c.Mode, count(c.Failures, "failure"), count(c.Warnings, "warning"))
 	}
 	var said []string
 	for _, w := range words {

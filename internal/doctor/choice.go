@@ -5,7 +5,6 @@ package doctor
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -33,13 +32,15 @@ func choose(f *Facts, r *Report) Use {
 	case d == nil:
 		return Look("")
 	case !d.IsEthernet:
-		return tapInstead(f, "this interface carries no Ethernet")
+		return tapInstead(f, "This interface carries no Ethernet")
+	case d.Kind == kindTAP:
+		return tapItself(f, d)
 	case r.failed("kernel"):
-		return tapInstead(f, "this kernel is too old for AF_XDP")
+		return tapInstead(f, "This kernel is too old for AF_XDP")
 	case r.failed("load"):
-		return tapInstead(f, "the kernel refuses AF_XDP")
+		return tapInstead(f, "The kernel refuses AF_XDP")
 	case r.failed("rights") && f.Machine.IsUserNamespace:
-		return tapInstead(f, "in a user namespace there is no AF_XDP")
+		return tapInstead(f, "In a user namespace there is no AF_XDP")
 	}
 	e := expect(f, d)
 	u := Use{Link: "afxdp", Mode: mode(e), Command: "mtcp serve --iface " + d.Name + " --addr " + example(d)}
@@ -50,18 +51,11 @@ func choose(f *Facts, r *Report) Use {
 		u.Command += " --generic"
 	}
 	u.Command += anywhere
-	u.Why = "with an address of that network that nobody has, and a directory"
-	if n := r.Count(Failure); n > 0 {
-		u.Why = "once " + several(n, "failure") + " above " + isAre(n) + " mended; " + u.Why
+	u.Why = "Ready: put in a free address of the network, and a directory to serve."
+	if r.Count(Failure) > 0 {
+		u.Why = "When what failed above is mended, put in a free address of the network, and a directory to serve."
 	}
 	return u
-}
-
-func isAre(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
 }
 
 // mode is empty when nobody can know.
@@ -81,14 +75,19 @@ func mode(e expectation) string {
 // tapInstead is for what AF_XDP cannot do.
 func tapInstead(f *Facts, why string) Use {
 	if !f.Machine.HasTAP {
-		return Use{Link: "none", Command: "mtcp demo --link mem", Why: why + ", and there is no /dev/net/tun for --link tap: only the in-process link is left"}
+		return Use{Link: "none", Command: "mtcp demo --link mem", Why: why + ", and there is no /dev/net/tun for a TAP interface: only the in-process link is left."}
 	}
-	u := Use{Link: "tap", Command: "mtcp serve --link tap --iface " + tapName + " --addr 10.77.0.2/24" + anywhere, Why: why + ": " + tapName + " will be made, with the kernel as the stack's neighbour"}
+	u := Use{Link: "tap", Command: "mtcp serve --link tap --iface " + tapName + " --addr 10.77.0.2/24" + anywhere, Why: why + ". The stack can make a TAP interface of its own, where the kernel is its neighbour."}
 	if !f.Machine.Has(netconf.CapNetAdmin) {
 		u.Command = f.asRoot("%s", u.Command)
-		u.Why += " (needs CAP_NET_ADMIN)"
 	}
 	return u
+}
+
+// tapItself is for a TAP interface that is there.
+func tapItself(f *Facts, d *netconf.Device) Use {
+	return Use{Link: "tap", Command: "mtcp serve --link tap --iface " + d.Name + " --addr " + example(d) + anywhere,
+		Why: "Put in an address of the stack's own, on the network of the kernel's, and a directory to serve."}
 }
 
 // example is the network of the kernel's first address, with an X for what has
@@ -115,16 +114,8 @@ type Candidate struct {
 	Mode     string `json:",omitempty"` // as in Use
 	Failures int    // of its own, not of the machine's
 	Warnings int
-	address  netip.Prefix
+	Address  string `json:",omitempty"` // the kernel's first
 	rank     int
-}
-
-// Address is the kernel's first.
-func (c *Candidate) Address() string {
-	if !c.address.IsValid() {
-		return ""
-	}
-	return c.address.String()
 }
 
 // Consider judges the interface of f as one of several.
@@ -140,12 +131,12 @@ func Consider(f *Facts) Candidate {
 			c.Warnings++
 		}
 	}
-	if d.IsEthernet {
+	if d.IsEthernet && d.Kind != kindTAP {
 		c.Mode = mode(expect(f, d))
 	}
 	for _, p := range d.Addresses {
-		if p.Addr().Is4() && !c.address.IsValid() {
-			c.address = p
+		if p.Addr().Is4() && c.Address == "" {
+			c.Address = p.String()
 		}
 	}
 	c.rank = rank(&c, d)
@@ -175,7 +166,7 @@ func rank(c *Candidate, d *netconf.Device) int {
 	}{
 		{32, c.State == "up"},
 		{16, d.Gateway.IsValid()},
-		{8, c.address.IsValid()},
+		{8, c.Address != ""},
 		{4, d.Kind == ""}, // hardware
 		{2, strings.HasPrefix(c.Mode, "native")},
 		{1, strings.HasSuffix(c.Mode, "zero-copy")},
@@ -202,7 +193,7 @@ func Recommend(all []Candidate) string {
 // Look is what to do after a list of interfaces.
 func Look(recommended string) Use {
 	if recommended == "" {
-		return Use{Link: "none", Command: "mtcp demo", Why: "no interface here would do as it is, so see the stack at work on a network made for it"}
+		return Use{Link: "none", Command: "mtcp demo", Why: "No interface here would do as it is, so see the stack at work on a network made for it."}
 	}
-	return Use{Link: "none", Command: "mtcp doctor --iface " + recommended, Why: "look at the interface that clients come in by, probably " + recommended}
+	return Use{Link: "none", Command: "mtcp doctor --iface " + recommended, Why: "Look at the interface that clients come in by, probably " + recommended + "."}
 }

@@ -11,7 +11,10 @@ import (
 	"github.com/mtcp-go/mtcp/internal/netconf"
 )
 
-const ordinaryMTU = 1500
+const (
+	ordinaryMTU = 1500
+	kindTAP     = "tuntap"
+)
 
 func link(f *Facts, d *netconf.Device) Finding {
 	out := Finding{ID: "link", Level: Failure}
@@ -22,6 +25,10 @@ func link(f *Facts, d *netconf.Device) Finding {
 	case !d.IsEthernet:
 		out.Found = "not an Ethernet interface" + called(d.Driver)
 		out.Means = "The stack speaks Ethernet. Choose the interface below this one, or use --link tap."
+	case d.Kind == kindTAP:
+		out.Level = Warning
+		out.Found = "a TAP interface"
+		out.Means = "For the stack at its other end use --link tap, which needs no XDP. Beside another program that holds that end, AF_XDP may work."
 	case !d.Up:
 		out.Found = "down"
 		out.Means = "Nothing passes, and a program cannot be attached usefully."
@@ -33,10 +40,6 @@ func link(f *Facts, d *netconf.Device) Finding {
 		if d.Peer != nil {
 			out.Mend = f.asRoot("ip link set dev %s up", d.Peer.Name)
 		}
-	case d.Kind == "tuntap":
-		out.Level = Warning
-		out.Found = "up, a TAP interface"
-		out.Means = "AF_XDP works on it, beside whatever program holds its other end. If that end shall be the stack's, use --link tap."
 	default:
 		out.Level = OK
 		out.Found = "up, " + mac(d.MAC) + called(d.Driver)
@@ -91,10 +94,10 @@ func addresses(f *Facts, d *netconf.Device) Finding {
 }
 
 func mtu(f *Facts, d *netconf.Device) Finding {
-	out := Finding{ID: "mtu", Found: fmt.Sprintf("%d", d.MTU), Means: fmt.Sprintf("Packets must fit a frame: %d at most.", afxdp.MaxMTU)}
+	out := Finding{ID: "mtu", Found: fmt.Sprintf("%d, of at most %d", d.MTU, afxdp.MaxMTU), Means: "A packet must fit a frame."}
 	if d.MTU > afxdp.MaxMTU {
 		out.Level = Failure
-		out.Found = fmt.Sprintf("%d, larger than a frame: %d at most", d.MTU, afxdp.MaxMTU)
+		out.Found = fmt.Sprintf("%d, more than a frame holds: at most %d", d.MTU, afxdp.MaxMTU)
 		out.Means = "The stack refuses to start, since it would lose large packets. The command below changes the MTU of the kernel's connections, too, and does not last over a reboot."
 		out.Mend = f.asRoot("ip link set dev %s mtu %d", d.Name, ordinaryMTU)
 	}
@@ -120,6 +123,7 @@ func queues(f *Facts, d *netconf.Device) Finding {
 		out.Level = Warning
 		out.Means = "More shards than processors take turns, which costs latency."
 		out.Mend = setQueues(f, d, cpus)
+	case d.Driver == "veth": // more help only if the other end has as many
 	case d.RxQueues == 1 && min(cpus, most) > 1:
 		out.Level = Warning
 		out.Found = fmt.Sprintf("1 queue of %d possible: one shard, so one CPU of %d works", most, cpus)

@@ -4,6 +4,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mtcp-go/mtcp/internal/link/afxdp"
@@ -134,11 +135,16 @@ func load(f *Facts) Finding {
 	}
 }
 
-func memlock(f *Facts) Finding {
-	m, n := &f.Machine, 1
-	if f.Device != nil {
-		n = max(1, f.Device.RxQueues)
+// shards is how many there would be.
+func (f *Facts) shards() int {
+	if d := f.Device; d != nil && d.IsEthernet && d.Kind != kindTAP {
+		return max(1, d.RxQueues)
 	}
+	return 1
+}
+
+func memlock(f *Facts) Finding {
+	m, n := &f.Machine, f.shards()
 	needs := uint64(n) * afxdp.QueueMemory
 	limit := "unlimited"
 	if m.LockedMemory != netconf.Unlimited {
@@ -165,11 +171,8 @@ func memory(f *Facts) Finding {
 	if f.Machine.Available == 0 {
 		return Finding{}
 	}
-	n := 1
-	if f.Device != nil {
-		n = max(1, f.Device.RxQueues)
-	}
-	out := Finding{ID: "memory", Found: fmt.Sprintf("%s free; %s may use up to %s for data in flight", octets(f.Machine.Available), several(n, "shard"), octets(uint64(n)*ringMemory)),
+	n := f.shards()
+	out := Finding{ID: "memory", Found: fmt.Sprintf("%s available; %s may use up to %s for data in flight", octets(f.Machine.Available), several(n, "shard"), octets(uint64(n)*ringMemory)),
 		Means: "Taken only when connections have data in flight, and given back; --ring-memory sets the bound of each shard."}
 	if uint64(n)*ringMemory > f.Machine.Available {
 		out.Level = Warning
@@ -227,7 +230,7 @@ func netfilter(f *Facts) Finding {
 		out.Found = "the firewall does not see the stack's packets (tables: " + names + ")"
 		out.Means = "Packets for the stack's addresses leave the kernel before netfilter: whatever the stack listens on is open to the network. Filter in front of this machine, or in the application."
 	case !f.Machine.Firewall.Known:
-		out.Found = "no firewall applies to the stack (whether there is one, this user may not see)"
+		out.Found = "firewall rules would not apply to the stack; whether there are any, only root may see"
 	}
 	return out
 }
@@ -243,4 +246,15 @@ func tun(f *Facts) Finding {
 		return Finding{ID: "tap", Found: "no /dev/net/tun; only --link tap needs it",
 			Means: "On a machine: modprobe tun. In a container: docker run --device /dev/net/tun."}
 	}
+}
+
+// tools is about what the commands of other findings need.
+func tools(f *Facts, r *Report) Finding {
+	uses := slices.ContainsFunc(r.Findings, func(x Finding) bool { return strings.Contains(x.Mend, "ethtool ") })
+	if f.HasEthtool || !uses {
+		return Finding{}
+	}
+	return Finding{ID: "tools", Level: Warning, Found: "ethtool is not installed, and a command below uses it",
+		Means: "On other systems than Debian: dnf, zypper or apk instead of apt-get.",
+		Mend:  f.asRoot("apt-get install ethtool")}
 }

@@ -4,6 +4,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mtcp-go/mtcp/internal/link/afxdp"
@@ -16,6 +17,7 @@ type Facts struct {
 	Tried      bool            // a program was loaded and a socket opened, for a trial
 	Refusal    string          // how that failed; "" when it did not
 	Executable string          // this command's file
+	HasEthtool bool            // it is installed
 	Device     *netconf.Device // nil: the machine alone
 	Offer      afxdp.Offer     // of the device's driver
 }
@@ -82,7 +84,7 @@ func Judge(f *Facts) Report {
 	)
 	if d := f.Device; d != nil {
 		r.add("interface", link(f, d))
-		if d.IsEthernet {
+		if d.IsEthernet && d.Kind != kindTAP {
 			r.add("interface",
 				port(f, d),
 				addresses(f, d),
@@ -101,6 +103,7 @@ func Judge(f *Facts) Report {
 			)
 		}
 	}
+	r.add("machine", tools(f, &r))
 	r.Use = choose(f, &r)
 	return r
 }
@@ -111,7 +114,11 @@ func (r *Report) add(about string, findings ...Finding) {
 			continue
 		}
 		f.About = about
-		r.Findings = append(r.Findings, f)
+		i := len(r.Findings)
+		for i > 0 && about == "machine" && r.Findings[i-1].About != about {
+			i-- // the machine's stand together
+		}
+		r.Findings = slices.Insert(r.Findings, i, f)
 	}
 }
 

@@ -39,12 +39,15 @@ func napi(f *Facts, d *netconf.Device) Finding {
 	if n.DeferHardIRQs == netconf.Unknown {
 		return Finding{}
 	}
-	how := "in interrupts"
+	how := "packets come by interrupts"
 	if n.Threaded {
-		how = "in kernel threads"
+		how = "packets come by kernel threads"
 	}
-	out := Finding{ID: "napi", Found: fmt.Sprintf("%s; napi_defer_hard_irqs %d, gro_flush_timeout %v", how, n.DeferHardIRQs, n.FlushTimeout),
-		Means: fmt.Sprintf("Under load, 2 and 200 µs mean fewer interrupts, and up to so much latency: echo 2 > /sys/class/net/%s/napi_defer_hard_irqs; echo 200000 > /sys/class/net/%s/gro_flush_timeout.", d.Name, d.Name)}
+	if n.DeferHardIRQs > 0 || n.FlushTimeout > 0 {
+		how += fmt.Sprintf(", deferred (napi_defer_hard_irqs %d, gro_flush_timeout %v)", n.DeferHardIRQs, n.FlushTimeout)
+	}
+	out := Finding{ID: "napi", Found: how,
+		Means: fmt.Sprintf("Under load fewer interrupts save time, and cost up to 0.2 ms of latency: echo 2 > /sys/class/net/%s/napi_defer_hard_irqs; echo 200000 > /sys/class/net/%s/gro_flush_timeout.", d.Name, d.Name)}
 	if n.FlushTimeout > longFlush {
 		out.Level = Warning
 		out.Found = fmt.Sprintf("packets may wait for %v (gro_flush_timeout)", n.FlushTimeout)

@@ -13,6 +13,9 @@ import (
 // the exact number depends on the kernel.
 const vethMTU = 3500
 
+// slower is what generic mode means.
+const slower = "It works, but slower: the kernel handles every packet first."
+
 // An expectation is what opening the interface will probably come to.
 type expectation struct {
 	native, zeroCopy, isSure bool
@@ -28,15 +31,15 @@ func expect(f *Facts, d *netconf.Device) expectation {
 	switch {
 	case !f.Offer.Native:
 		e.found = "generic mode only: " + driverName(d) + " has no native XDP"
-		e.means = "Nothing to mend: --generic works, but the kernel handles every packet first; so does --link tap."
+		e.means = slower + " Nothing to mend: use --generic, or --link tap."
 	case d.Driver == "veth":
 		e.vethRefuses(f, d)
 	case isMergedByHost(d):
 		e.found = "generic mode only: the host merges packets, so virtio_net refuses native XDP"
-		e.means = "Works, but the kernel handles every packet first. Only the host can mend it: QEMU's guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off,guest_csum=off on the virtio-net device."
+		e.means = slower + " Only the host can mend it, with a virtio-net device that has none of guest_tso4, guest_tso6, guest_ecn, guest_ufo and guest_csum."
 	case halves(d) && d.Channels.MaxCombined > 1 && 2*d.RxQueues > d.Channels.MaxCombined:
 		e.found = fmt.Sprintf("generic mode only: with XDP ena can have %d queues, and has %d", d.Channels.MaxCombined/2, d.RxQueues)
-		e.means = "The driver needs a second transmit queue beside each. The command below interrupts the link for a moment."
+		e.means = slower + " The driver needs a second transmit queue beside each. The command below interrupts the link for a moment."
 		e.mend = f.asRoot("ethtool -L %s combined %d", d.Name, d.Channels.MaxCombined/2)
 	}
 	if e.found != "" {
@@ -52,11 +55,11 @@ func (e *expectation) vethRefuses(f *Facts, d *netconf.Device) {
 	case p == nil:
 	case p.MTU > vethMTU:
 		e.found = fmt.Sprintf("generic mode only: the MTU of the peer %s is %d, too large for native XDP", p.Name, p.MTU)
-		e.means = "Works, but the kernel handles every packet first."
+		e.means = slower
 		e.mend = f.asRoot("ip link set dev %s mtu %d", p.Name, ordinaryMTU)
 	case p.TxQueues > d.RxQueues:
 		e.found = fmt.Sprintf("generic mode only: the peer %s transmits on %d queues, and this end receives on %d", p.Name, p.TxQueues, d.RxQueues)
-		e.means = "Works, but the kernel handles every packet first."
+		e.means = slower
 		e.mend = f.asRoot("ethtool -L %s tx %d", p.Name, d.RxQueues)
 	}
 }
