@@ -19,7 +19,6 @@ type Use struct {
 	Why     string // what to know about it
 }
 
-// The pieces of a command that nobody can know.
 const (
 	tapName  = "mtcp0"
 	anywhere = " --root DIR"
@@ -51,11 +50,20 @@ func choose(f *Facts, r *Report) Use {
 		u.Command += " --generic"
 	}
 	u.Command += anywhere
-	u.Why = "Ready: put in a free address of the network, and a directory to serve."
+	u.Why = "Ready: put in " + blanks(d) + "."
 	if r.Count(Failure) > 0 {
-		u.Why = "When what failed above is mended, put in a free address of the network, and a directory to serve."
+		u.Why = "When what failed above is mended, put in " + blanks(d) + "."
 	}
 	return u
+}
+
+// blanks says what the pieces of a command are that nobody can know.
+func blanks(d *netconf.Device) string {
+	what := "ADDRESS"
+	if strings.Contains(example(d), ".X/") {
+		what = "X"
+	}
+	return "a free address for " + what + ", and a directory to serve for DIR"
 }
 
 // mode is empty when nobody can know.
@@ -87,7 +95,7 @@ func tapInstead(f *Facts, why string) Use {
 // tapItself is for a TAP interface that is there.
 func tapItself(f *Facts, d *netconf.Device) Use {
 	return Use{Link: "tap", Command: "mtcp serve --link tap --iface " + d.Name + " --addr " + example(d) + anywhere,
-		Why: "Put in an address of the stack's own, on the network of the kernel's, and a directory to serve."}
+		Why: "Put in " + blanks(d) + "; the stack takes the other end."}
 }
 
 // example is the network of the kernel's first address, with an X for what has

@@ -211,7 +211,11 @@ func congestion(f *Facts) Finding {
 	if f.Machine.Congestion == "" {
 		return Finding{}
 	}
-	return Finding{ID: "congestion", Found: "the stack uses cubic, the kernel " + f.Machine.Congestion,
+	found := "the stack uses cubic, the kernel " + f.Machine.Congestion
+	if f.Machine.Congestion == "cubic" {
+		found = "the stack uses cubic, as the kernel does"
+	}
+	return Finding{ID: "congestion", Found: found,
 		Means: "The kernel's settings (sysctl net.ipv4.tcp_*) do not apply to the stack; --congestion does."}
 }
 

@@ -124,6 +124,7 @@ func TestJudge_EveryFinding(t *testing.T) {
 		{"huge pages", func(f *Facts) { f.Machine.HugePages = []netconf.HugePages{{Octets: 2 << 20, Total: 7}} }, "hugepages", OK, "7 reserved", ""},
 		{"interpreted", func(f *Facts) { f.Machine.BPFJIT = 0 }, "jit", Warning, "interpreted", "sysctl -w net.core.bpf_jit_enable=1"},
 		{"interpreted, for a user", func(f *Facts) { f.Machine.BPFJIT, f.Machine.Root = 0, false }, "jit", Warning, "interpreted", "sudo sysctl -w net.core.bpf_jit_enable=1"},
+		{"the same congestion control", func(f *Facts) {}, "congestion", OK, "as the kernel does", ""},
 		{"congestion", func(f *Facts) { f.Machine.Congestion = "bbr" }, "congestion", OK, "the kernel bbr", ""},
 		{"firewall", func(f *Facts) { f.Machine.Firewall.Tables = []string{"inet filter", "ip nat"} }, "netfilter", Warning, "inet filter, ip nat", ""},
 		{"many tables", func(f *Facts) { f.Machine.Firewall.Tables = strings.Split("abcdef", "") }, "netfilter", Warning, "a, b, c, d and 2 more", ""},
@@ -168,6 +169,8 @@ func TestJudge_EveryFinding(t *testing.T) {
 		{"copy", func(f *Facts) { f.Offer.ZeroCopy = false }, "xdp", OK, "driver ice has no zero-copy", ""},
 		{"generic", func(f *Facts) { f.Device.Driver, f.Offer = "e1000e", afxdp.Offer{Known: true} }, "xdp", Warning, "driver e1000e has no native XDP", ""},
 		{"not told", func(f *Facts) { f.Offer = afxdp.Offer{} }, "xdp", OK, "does not say", ""},
+		{"not told, and known", func(f *Facts) { veth(f); f.Offer = afxdp.Offer{} }, "xdp", OK, "native mode; packets are copied", ""},
+		{"not told, and known to refuse", func(f *Facts) { veth(f); f.Offer, f.Device.Peer.MTU = afxdp.Offer{}, 9000 }, "xdp", Warning, "MTU of the peer", "ip link set dev veth1 mtu 1500"},
 		{"virtio, fixed", func(f *Facts) { virtio(f, netconf.Offload{On: true, Fixed: true}) }, "xdp", Warning, "virtio_net refuses", ""},
 		{"virtio, not fixed", func(f *Facts) { virtio(f, netconf.Offload{On: true}) }, "xdp", OK, "native", ""},
 		{"virtio, checksums only", func(f *Facts) {

@@ -73,7 +73,7 @@ func interrupts(f *Facts, d *netconf.Device) Finding {
 			Means: "One processor takes in the packets of all queues.",
 			Mend:  f.asRoot("systemctl enable --now irqbalance")}
 	}
-	return Finding{ID: "interrupts", Found: fmt.Sprintf("%d, not all on one CPU", len(d.IRQs))}
+	return Finding{ID: "interrupts", Found: fmt.Sprintf("%d of them, on several CPUs", len(d.IRQs))}
 }
 
 // steering matters where packets take the kernel's way first.

@@ -4,6 +4,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mtcp-go/mtcp/internal/netconf"
@@ -22,14 +23,22 @@ type expectation struct {
 	found, means, mend       string // why not native
 }
 
+// nativeBefore are drivers that had native XDP, without zero-copy, before they
+// could say so. Others had it, too; of these it is known what they refuse.
+var nativeBefore = []string{"ena", "veth", "virtio_net"}
+
 // expect foretells the mode.
 func expect(f *Facts, d *netconf.Device) expectation {
+	native, zeroCopy := f.Offer.Native, f.Offer.Native && f.Offer.ZeroCopy
 	if !f.Offer.Known {
-		return expectation{}
+		if !slices.Contains(nativeBefore, d.Driver) {
+			return expectation{}
+		}
+		native = true
 	}
-	e := expectation{isSure: true, native: f.Offer.Native, zeroCopy: f.Offer.Native && f.Offer.ZeroCopy}
+	e := expectation{isSure: true, native: native, zeroCopy: zeroCopy}
 	switch {
-	case !f.Offer.Native:
+	case !native:
 		e.found = "generic mode only: " + driverName(d) + " has no native XDP"
 		e.means = slower + " Nothing to mend: use --generic, or --link tap."
 	case d.Driver == "veth":
