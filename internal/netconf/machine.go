@@ -160,7 +160,8 @@ func hugePages(dir string) []HugePages {
 	return all
 }
 
-// readFirewall lists tables, without asking the kernel to load what it has not.
+// readFirewall lists the tables that could hold rules for IPv4, without making
+// the kernel load what it has not.
 func readFirewall() Firewall {
 	var f Firewall
 	legacy, err := os.ReadFile("/proc/net/ip_tables_names")
@@ -168,7 +169,7 @@ func readFirewall() Firewall {
 	for _, name := range strings.Fields(string(legacy)) {
 		f.Tables = append(f.Tables, name+" (iptables)")
 	}
-	if _, err := os.Stat("/sys/module/nf_tables"); err != nil {
+	if !hasNfTables() {
 		return f
 	}
 	// struct nfgenmsg: all families, version 0, no resource.
@@ -184,18 +185,27 @@ func readFirewall() Firewall {
 	return f
 }
 
-// families are netfilter's, as nft(8) calls them.
-var families = map[byte]string{1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
+// hasNfTables looks for a module, or for a symbol of what is built in: to ask
+// the kernel would load the module.
+func hasNfTables() bool {
+	if _, err := os.Stat("/sys/module/nf_tables"); err == nil {
+		return true
+	}
+	return strings.Contains(readText("/proc/kallsyms"), " nft_do_chain\n")
+}
 
-// parseTable reads one answer to NFT_MSG_GETTABLE.
+// families are those of netfilter that see IPv4, as nft(8) calls them.
+var families = map[byte]string{1: "inet", 2: "ip", 5: "netdev"}
+
+// parseTable reads one answer to NFT_MSG_GETTABLE; "" for other families.
 func parseTable(reply []byte) string {
 	const header = 4
-	if len(reply) < header {
+	if len(reply) < header || families[reply[0]] == "" {
 		return ""
 	}
 	for kind, value := range attributes(reply[header:]) {
 		if kind == unix.NFTA_TABLE_NAME {
-			return strings.TrimSpace(families[reply[0]] + " " + unix.ByteSliceToString(value))
+			return families[reply[0]] + " " + unix.ByteSliceToString(value)
 		}
 	}
 	return ""

@@ -70,15 +70,79 @@ func TestParseTable(t *testing.T) {
 		b = binary.NativeEndian.AppendUint16(b, unix.NFTA_TABLE_NAME)
 		return append(b, name...)
 	}
-	for want, b := range map[string][]byte{
-		"inet filter": reply(1, "filter\x00"),
-		"ip nat":      reply(2, "nat\x00"),
-		"odd":         reply(99, "odd\x00"),
-		"":            {1, 0},
+	for _, tt := range []struct {
+		b    []byte
+		want string
+	}{
+		{reply(1, "filter\x00"), "inet filter"},
+		{reply(2, "nat\x00"), "ip nat"},
+		{reply(10, "six\x00"), ""}, // IPv6
+		{reply(2, "nat\x00")[:4], ""},
+		{[]byte{1, 0}, ""},
 	} {
-		if got := parseTable(b); got != want {
-			t.Errorf("%q, want %q", got, want)
+		if got := parseTable(tt.b); got != tt.want {
+			t.Errorf("%x: %q, want %q", tt.b, got, tt.want)
 		}
+	}
+}
+
+// makeTable makes an nftables table: a batch of three messages, none of which is
+// answered unless it is refused.
+func makeTable(family byte, name string) error {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	e := binary.NativeEndian
+	var batch []byte
+	message := func(kind, flags uint16, body []byte) {
+		batch = e.AppendUint32(batch, uint32(unix.NLMSG_HDRLEN+len(body)))
+		batch = e.AppendUint16(batch, kind)
+		batch = e.AppendUint16(batch, unix.NLM_F_REQUEST|flags)
+		batch = append(append(batch, make([]byte, 8)...), body...)
+	}
+	bracket := []byte{0, 0, 0, unix.NFNL_SUBSYS_NFTABLES} // the resource is in network order
+	message(unix.NFNL_MSG_BATCH_BEGIN, 0, bracket)
+	message(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE|unix.NLM_F_ACK,
+		append([]byte{family, 0, 0, 0}, nest(unix.NFTA_TABLE_NAME, append([]byte(name), 0))...))
+	message(unix.NFNL_MSG_BATCH_END, 0, bracket)
+	if err := unix.Sendto(fd, batch, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return err
+	}
+	var reply [256]byte
+	n, _, err := unix.Recvfrom(fd, reply[:], 0)
+	if err != nil || n < 20 {
+		return err
+	}
+	if code := int32(e.Uint32(reply[16:])); code < 0 {
+		return unix.Errno(-code)
+	}
+	return nil
+}
+
+func TestReadFirewall_SeesTheTablesOfTheNamespace(t *testing.T) {
+	n := namespace(t)
+	err := n.Do(func() error {
+		if f := readFirewall(); !f.Known || len(f.Tables) != 0 {
+			t.Errorf("in a new namespace: %+v", f)
+		}
+		if !hasNfTables() {
+			t.Skip("this kernel has no nftables, or has not loaded it")
+		}
+		if err := makeTable(1, "guard"); err != nil {
+			return err
+		}
+		if err := makeTable(10, "six"); err != nil {
+			return err
+		}
+		if f := readFirewall(); !f.Known || !slices.Equal(f.Tables, []string{"inet guard"}) {
+			t.Errorf("%+v", f)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
