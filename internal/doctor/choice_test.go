@@ -25,6 +25,8 @@ func TestChoose_TheLinkThatWorks(t *testing.T) {
 		}, "afxdp", "native, zero-copy", "mtcp serve --iface eth0 --addr ADDRESS/28 --root DIR", "Ready"},
 		{"no address", func(f *Facts) { f.Device.Addresses, f.Device.Gateway = nil, netip.Addr{} }, "afxdp", "native, zero-copy", "mtcp serve --iface eth0 --addr ADDRESS/24 --root DIR", "Ready"},
 		{"failures", func(f *Facts) { f.Device.MTU = 9000 }, "afxdp", "native, zero-copy", "mtcp serve --iface eth0 --addr 192.0.2.X/24 --gateway 192.0.2.1 --root DIR", "When what failed above is mended"},
+		{"no rights", user, "afxdp", "native, zero-copy", "mtcp serve --iface eth0 --addr 192.0.2.X/24 --gateway 192.0.2.1 --root DIR", "When what failed above is mended"},
+		{"no rights in a user namespace", func(f *Facts) { user(f); f.Machine.IsUserNamespace = true }, "tap", "", "sudo mtcp serve --link tap --iface mtcp0 --addr 10.77.0.2/24 --root DIR", "user namespace"},
 		{"loopback", func(f *Facts) { f.Device.IsEthernet = false }, "tap", "", "mtcp serve --link tap --iface mtcp0 --addr 10.77.0.2/24 --root DIR", "no Ethernet"},
 		{"loopback, for a user", func(f *Facts) { user(f); f.Device.IsEthernet = false }, "tap", "", "sudo mtcp serve --link tap --iface mtcp0 --addr 10.77.0.2/24 --root DIR", "no Ethernet"},
 		{"TAP interface", func(f *Facts) { f.Device.Kind = "tuntap" }, "tap", "", "mtcp serve --link tap --iface eth0 --addr 192.0.2.X/24 --root DIR", "address"},
@@ -70,6 +72,13 @@ func TestRecommend_TheInterfaceThatClientsComeInBy(t *testing.T) {
 	if got := strings.Join(order, " "); got != "eth0 eth2 docker0 eth1 lo" {
 		t.Errorf("order %s", got)
 	}
+	pair := []Candidate{
+		named("eth0", func(f *Facts) { f.Device.Addresses, f.Device.Gateway = nil, netip.Addr{} }),
+		named("eth1", func(f *Facts) { f.Device.Gateway = netip.Addr{} }),
+	}
+	if got := Recommend(pair); got != "eth1" {
+		t.Errorf("recommends %q, which the kernel does not use", got)
+	}
 	if got := Recommend(all[3:]); got != "" {
 		t.Errorf("recommends %q, which is down", got)
 	}
@@ -81,11 +90,16 @@ func TestRecommend_TheInterfaceThatClientsComeInBy(t *testing.T) {
 func TestConsider_CountsOnlyWhatIsTheInterfacesOwn(t *testing.T) {
 	f := good()
 	user(f)
-	f.Machine.BPFJIT = 0
+	f.Machine.BPFJIT, f.Machine.Firewall.Tables = 0, []string{"inet filter"}
+	f.Device.Addresses = append(f.Device.Addresses, netip.MustParsePrefix("198.51.100.1/24"))
 	f.Device.MTU, f.Device.Offloads[netconf.LRO] = 9000, netconf.Offload{On: true}
 	c := Consider(f)
 	if c.Failures != 1 || c.Warnings != 1 || c.State != "up" || c.Address != "192.0.2.2/24" || c.Queues != 4 || c.Mode != "native, zero-copy" {
 		t.Errorf("%+v", c)
+	}
+	f.Device.Kind = "tuntap"
+	if c := Consider(f); c.Mode != "" {
+		t.Errorf("a mode for a TAP interface: %+v", c)
 	}
 	f.Device.HasCarrier = false
 	if c := Consider(f); c.State != "no carrier" {

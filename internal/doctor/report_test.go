@@ -172,6 +172,17 @@ func TestJudge_EveryFinding(t *testing.T) {
 		{"not told, and known", func(f *Facts) { veth(f); f.Offer = afxdp.Offer{} }, "xdp", OK, "native mode; packets are copied", ""},
 		{"not told, and known to refuse", func(f *Facts) { veth(f); f.Offer, f.Device.Peer.MTU = afxdp.Offer{}, 9000 }, "xdp", Warning, "MTU of the peer", "ip link set dev veth1 mtu 1500"},
 		{"virtio, fixed", func(f *Facts) { virtio(f, netconf.Offload{On: true, Fixed: true}) }, "xdp", Warning, "virtio_net refuses", ""},
+		{"virtio of an older kernel", func(f *Facts) {
+			f.Device.Driver, f.Device.Offloads = "virtio_net", map[string]netconf.Offload{netconf.LRO: {On: true, Fixed: true}}
+		}, "xdp", Warning, "virtio_net refuses", ""},
+		{"virtio, checksums not fixed", func(f *Facts) {
+			f.Device.Driver, f.Device.Offloads = "virtio_net", map[string]netconf.Offload{netconf.RxChecksum: {On: true}}
+		}, "xdp", Warning, "virtio_net refuses", ""},
+		{"virtio, nothing merged", func(f *Facts) {
+			f.Device.Driver, f.Device.Offloads = "virtio_net", map[string]netconf.Offload{netconf.LRO: {Fixed: true}, netconf.RxChecksum: {Fixed: true}}
+		}, "xdp", OK, "native", ""},
+		{"no driver", func(f *Facts) { f.Device.Driver, f.Device.Kind, f.Offer = "", "vlan", afxdp.Offer{Known: true} }, "xdp", Warning, "a vlan has no native XDP", ""},
+		{"no driver and no kind", func(f *Facts) { f.Device.Driver, f.Offer = "", afxdp.Offer{Known: true} }, "xdp", Warning, "the driver has no native XDP", ""},
 		{"virtio, not fixed", func(f *Facts) { virtio(f, netconf.Offload{On: true}) }, "xdp", OK, "native", ""},
 		{"virtio, checksums only", func(f *Facts) {
 			virtio(f, netconf.Offload{})
@@ -193,11 +204,17 @@ func TestJudge_EveryFinding(t *testing.T) {
 		{"fixed", func(f *Facts) { virtio(f, netconf.Offload{On: true, Fixed: true}) }, "offloads", Warning, "cannot be switched off", ""},
 		{"peer in native mode", veth, "peer", OK, "veth1, MTU 1500", ""},
 		{"peer in generic mode", func(f *Facts) { veth(f); f.Device.Peer.MTU = 9000 }, "peer", Warning, "large packets", "ethtool -K veth1 tso off gso off"},
+		{"peer with GSO only", func(f *Facts) {
+			veth(f)
+			f.Device.Peer.MTU, f.Device.Peer.Offloads = 9000, map[string]netconf.Offload{netconf.GSO: {On: true}}
+		}, "peer", Warning, "large packets", "ethtool -K veth1 tso off gso off"},
 		{"mended peer", func(f *Facts) { veth(f); f.Device.Peer.MTU, f.Device.Peer.Offloads = 9000, nil }, "peer", OK, "without large packets", ""},
 		{"peer elsewhere", func(f *Facts) { veth(f); f.Device.Peer = nil }, "peer", OK, "another namespace", ""},
 
 		{"small ring", func(f *Facts) { f.Device.Rings = netconf.Rings{Rx: 256, RxMax: 4096} }, "rings", Warning, "256 descriptors to receive, of 4096", "ethtool -G eth0 rx 2048"},
 		{"small ring at its limit", func(f *Facts) { f.Device.Rings = netconf.Rings{Rx: 256, RxMax: 256} }, "rings", OK, "256", ""},
+		{"deferred by half", func(f *Facts) { f.Device.NAPI.DeferHardIRQs = 2 }, "napi", OK, "napi_defer_hard_irqs 2", ""},
+		{"deferred by the other half", func(f *Facts) { f.Device.NAPI.FlushTimeout = time.Microsecond }, "napi", OK, "gro_flush_timeout 1µs", ""},
 		{"deferred", func(f *Facts) { f.Device.NAPI = netconf.NAPI{DeferHardIRQs: 2, FlushTimeout: 200 * time.Microsecond} }, "napi", OK, "200µs", ""},
 		{"deferred for long", func(f *Facts) { f.Device.NAPI.FlushTimeout = 20 * time.Millisecond }, "napi", Warning, "20ms", "echo 200000 > /sys/class/net/eth0/gro_flush_timeout"},
 		{"deferred for long, for a user", func(f *Facts) { user(f); f.Device.NAPI.FlushTimeout = 20 * time.Millisecond }, "napi", Warning, "20ms", "sudo sh -c 'echo 200000 > /sys/class/net/eth0/gro_flush_timeout'"},
@@ -230,6 +247,27 @@ func TestJudge_EveryFinding(t *testing.T) {
 	}
 }
 
+func TestJudge_SettingsAreNamedOnlyWhenSet(t *testing.T) {
+	r := Judge(good())
+	if f, _ := finding(&r, "napi"); f.Found != "packets come by interrupts" {
+		t.Errorf("%q", f.Found)
+	}
+}
+
+func TestJudge_RingMemoryIsHalfOfWhatThereIs(t *testing.T) {
+	f := good()
+	f.Machine.Available = 1 << 30
+	r := Judge(f)
+	if got, _ := finding(&r, "memory"); !strings.Contains(got.Means, "--ring-memory 128 ") {
+		t.Errorf("%q", got.Means)
+	}
+	f.Machine.Available = 1 << 20
+	r = Judge(f)
+	if got, _ := finding(&r, "memory"); !strings.Contains(got.Means, "--ring-memory 1 ") {
+		t.Errorf("%q", got.Means)
+	}
+}
+
 func TestJudge_LeavesOutWhatSaysNothing(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -241,6 +279,8 @@ func TestJudge_LeavesOutWhatSaysNothing(t *testing.T) {
 		{"memory not told", func(f *Facts) { f.Machine.Available = 0 }, "memory"},
 		{"one queue has no spread", veth, "rss"},
 		{"one queue has no choice of processors", veth, "interrupts"},
+		{"one interrupt has no choice of processors", func(f *Facts) { f.Device.IRQs = f.Device.IRQs[:1] }, "interrupts"},
+		{"one processor is no choice", func(f *Facts) { f.Machine.CPUs = 1 }, "interrupts"},
 		{"only a veth has a peer", func(f *Facts) {}, "peer"},
 		{"RPS does not matter in native mode", func(f *Facts) { f.Device.HasRPS = true }, "rps"},
 		{"ethtool is not used", func(f *Facts) { f.HasEthtool = false }, "tools"},
