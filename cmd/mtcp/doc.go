@@ -8,7 +8,7 @@
 // the mend), flags.go (what the verbs share), door.go (the stack or the
 // kernel, behind one shape), then a file a verb: serve.go with echo.go and
 // counters.go, get.go with progress.go, demo.go with demo_world.go,
-// demo_steps.go and demo_local.go, doctor.go with doctor_text.go, bench.go with bench_serve.go, bench_run.go
-// and bench_table.go; and what they measure with: client.go, load.go,
-// histogram.go, tools.go, child.go, kernel.go.
+// demo_steps.go and demo_local.go, doctor.go with doctor_text.go, bench.go with
+// bench_serve.go, bench_run.go and bench_table.go; and what they measure with:
+// client.go, load.go, histogram.go, tools.go, child.go, kernel.go.
 package main

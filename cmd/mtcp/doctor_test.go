@@ -117,6 +117,54 @@ func TestDoctor_ReadsWell(t *testing.T) {
 	}
 }
 
+func TestDoctor_ListReadsWell(t *testing.T) {
+	f := madeUp["ice-100g"]()
+	all := []doctor.Candidate{doctor.Consider(&f)}
+	for _, change := range []func(d *netconf.Device){
+		func(d *netconf.Device) { d.Name, d.Driver, d.IsEthernet = "lo", "", false },
+		func(d *netconf.Device) { d.Name, d.Driver, d.IsEthernet = "wg0", "wireguard", false },
+		func(d *netconf.Device) { d.Name, d.HasCarrier, d.MTU = "ens1f1np1", false, 9000 },
+		func(d *netconf.Device) { d.Name, d.Up, d.Addresses = "ens2", false, nil },
+	} {
+		f := madeUp["ice-100g"]()
+		change(f.Device)
+		all = append(all, doctor.Consider(&f))
+	}
+	f.Device = nil
+	v := verdict{Report: doctor.Judge(&f), Interfaces: all, Note: note}
+	v.Recommended = doctor.Recommend(v.Interfaces)
+	v.Use = doctor.Look(v.Recommended)
+	golden(t, filepath.Join("testdata", "doctor", "list.golden"), v.text(false, false))
+
+	for len(v.Interfaces) < maxCandidates {
+		v.Interfaces = append(v.Interfaces, all[0])
+	}
+	if strings.Contains(v.text(false, false), "more\n") {
+		t.Error("more than there are")
+	}
+	v.Interfaces = append(v.Interfaces, all[0], all[0])
+	if got := v.text(false, false); !strings.Contains(got, "  and 2 more\n") || strings.Count(got, all[0].Name) > maxCandidates+3 {
+		t.Errorf("the list is not bounded:\n%s", got)
+	}
+}
+
+func TestWrap_KeepsWordsAndOneLineAtLeast(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		want []string
+	}{
+		{"", []string{""}},
+		{"one two three", []string{"one two", "three"}},
+		{"one two thr", []string{"one two", "thr"}},
+		{"µµµ µµ µµ", []string{"µµµ µµ", "µµ"}},
+		{"muchlonger a", []string{"muchlonger", "a"}},
+	} {
+		if got := wrap(tt.text, 7); !slices.Equal(got, tt.want) {
+			t.Errorf("%q: %q", tt.text, got)
+		}
+	}
+}
+
 func golden(t *testing.T, path, got string) {
 	t.Helper()
 	if *update {

@@ -83,20 +83,17 @@ func (v *verdict) writeCandidates(b *strings.Builder, p paint) {
 }
 
 func candidateText(c *doctor.Candidate) string {
-	words := []string{c.State}
-	if c.Driver != "" {
-		words = append(words, c.Driver)
+	if c.State == "not Ethernet" {
+		return c.State
 	}
-	if c.State != "not Ethernet" {
-		words = append(words, c.Address, c.Mode, count(c.Failures, "failure"), count(c.Warnings, "warning"))
-	}
-	var said []string
-	for _, w := range words {
+	var complaints []string
+	for _, w := range []string{count(c.Failures, "failure"), count(c.Warnings, "warning")} {
 		if w != "" {
-			said = append(said, w)
+			complaints = append(complaints, w)
 		}
 	}
-	return strings.Join(said, "; ")
+	line := fmt.Sprintf("%-11s %-11s %-18s %-18s %s", c.State, c.Driver, c.Address, c.Mode, strings.Join(complaints, ", "))
+	return strings.TrimRight(line, " ")
 }
 
 // count is "" for none.

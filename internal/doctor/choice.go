@@ -172,6 +172,7 @@ func rank(c *Candidate, d *netconf.Device) int {
 		worth int
 		is    bool
 	}{
+		{64, d.IsEthernet},
 		{32, c.State == "up"},
 		{16, d.Gateway.IsValid()},
 		{8, c.Address != ""},

@@ -2,6 +2,7 @@ package netconf
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -33,6 +34,10 @@ func TestExamine_VethWithItsPeer(t *testing.T) {
 	}
 	defer p.Close()
 	if err := n.Do(func() error {
+		other := &net.IPNet{IP: net.IPv4(10, 1, 0, 0), Mask: net.CIDRMask(16, 32)}
+		if err := netlink.RouteAdd(&netlink.Route{Dst: other, Gw: []byte{10, 9, 0, 253}}); err != nil {
+			return err
+		}
 		return netlink.RouteAdd(&netlink.Route{Gw: []byte{10, 9, 0, 254}})
 	}); err != nil {
 		t.Fatal(err)
@@ -54,13 +59,19 @@ func TestExamine_VethWithItsPeer(t *testing.T) {
 
 func TestExamine_PeerInAnotherNamespaceIsNotKnown(t *testing.T) {
 	requireRoot(t)
-	p, err := NewPair(End{}, End{})
+	p, err := NewPair(End{Addresses: []netip.Prefix{netip.MustParsePrefix("10.9.0.1/24")}}, End{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	if d := examine(t, p.Ends[0].Namespace, p.Ends[0].Interface); d.Peer != nil {
-		t.Errorf("peer %+v", d.Peer)
+	if err := p.Ends[0].Do(func() error {
+		other := &net.IPNet{IP: net.IPv4(10, 1, 0, 0), Mask: net.CIDRMask(16, 32)}
+		return netlink.RouteAdd(&netlink.Route{Dst: other, Gw: []byte{10, 9, 0, 253}})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if d := examine(t, p.Ends[0].Namespace, p.Ends[0].Interface); d.Peer != nil || d.Gateway.IsValid() {
+		t.Errorf("peer %+v, gateway %v, and there is no default route", d.Peer, d.Gateway)
 	}
 }
 

@@ -151,6 +151,9 @@ func TestReadMachine_KnowsThisOne(t *testing.T) {
 	if m.Kernel == "" || m.CPUs < 1 || m.Available == 0 || m.LockedMemory == 0 {
 		t.Errorf("%+v", m)
 	}
+	if _, err := os.Stat("/dev/net/tun"); m.HasTAP != (err == nil) || m.CanTAP && !m.HasTAP || m.Root && m.HasTAP && !m.CanTAP {
+		t.Errorf("TAP: %v, %v, and %v", m.HasTAP, m.CanTAP, err)
+	}
 	if m.Root != (os.Geteuid() == 0) || m.Congestion == "" {
 		t.Errorf("%+v", m)
 	}
