@@ -39,6 +39,7 @@ var madeUp = map[string]func() doctor.Facts{
 		f := madeUpFacts("6.12.41-amd64", 32, allRights)
 		f.Device = device("ens1f0np0", "ice", 1500, 32, "10.20.0.7/16")
 		f.Device.Channels.MaxCombined = 64
+		f.Device.Coalesce = netconf.Coalesce{Known: true, RxMicros: 50, Adaptive: true}
 		f.Device.Rings = netconf.Rings{Rx: 2048, RxMax: 8160, Tx: 256, TxMax: 8160}
 		f.Device.RSS = netconf.RSS{Known: true, Key: []byte{1, 52: 9}, Table: make([]uint32, 512)}
 		for i := range f.Device.RSS.Table {
@@ -58,6 +59,7 @@ var madeUp = map[string]func() doctor.Facts{
 		f.Device.Gateway = netip.MustParseAddr("192.168.1.1")
 		f.Device.Rings = netconf.Rings{Rx: 256, RxMax: 4096, Tx: 256, TxMax: 4096}
 		f.Device.Qdiscs = []string{"fq_codel"}
+		f.Device.Coalesce = netconf.Coalesce{Known: true, RxMicros: 3}
 		f.Offer = afxdp.Offer{Known: true}
 		return f
 	},

@@ -96,6 +96,7 @@ func Judge(f *Facts) Report {
 				offloads(f, d),
 				peer(f, d),
 				rings(f, d),
+				coalesce(f, d),
 				napi(f, d),
 				interrupts(f, d),
 				steering(f, d),

@@ -34,6 +34,7 @@ func good() *Facts {
 			Offloads: map[string]netconf.Offload{netconf.LRO: {}},
 			RSS:      netconf.RSS{Known: true, Key: []byte{1, 2, 3, 4}, Table: []uint32{0, 1, 2, 3, 0, 1, 2, 3}},
 			Rings:    netconf.Rings{Rx: 2048, RxMax: 8160, Tx: 256, TxMax: 8160},
+			Coalesce: netconf.Coalesce{Known: true, RxMicros: 50, Adaptive: true},
 			Qdiscs:   []string{"mq", "fq_codel"},
 			Gateway:  netip.MustParseAddr("192.0.2.1"),
 			IRQs:     []netconf.IRQ{{Number: 40, CPUs: "0"}, {Number: 41, CPUs: "1"}},
@@ -75,12 +76,12 @@ func TestJudge_GoodFactsHaveNoComplaint(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"kernel", "rights", "load", "memlock", "memory", "hugepages", "jit", "congestion", "netfilter", "tap",
-		"link", "address", "xdp", "program", "mtu", "queues", "rss", "offloads", "rings", "napi", "interrupts", "qdisc"} {
+		"link", "address", "xdp", "program", "mtu", "queues", "rss", "offloads", "rings", "coalesce", "napi", "interrupts", "qdisc"} {
 		if _, ok := finding(&r, id); !ok {
 			t.Errorf("nothing is said of %s", id)
 		}
 	}
-	if r.Count(OK) != 22 || r.Count(Warning) != 0 {
+	if r.Count(OK) != 23 || r.Count(Warning) != 0 {
 		t.Errorf("%d ok, %d warnings", r.Count(OK), r.Count(Warning))
 	}
 }
@@ -213,6 +214,9 @@ func TestJudge_EveryFinding(t *testing.T) {
 
 		{"small ring", func(f *Facts) { f.Device.Rings = netconf.Rings{Rx: 256, RxMax: 4096} }, "rings", Warning, "256 descriptors to receive, of 4096", "ethtool -G eth0 rx 2048"},
 		{"small ring at its limit", func(f *Facts) { f.Device.Rings = netconf.Rings{Rx: 256, RxMax: 256} }, "rings", OK, "256", ""},
+		{"coalescing by the driver", func(f *Facts) { f.Device.Coalesce.RxMicros = 500 }, "coalesce", OK, "by itself", ""},
+		{"coalescing for long", func(f *Facts) { f.Device.Coalesce = netconf.Coalesce{Known: true, RxMicros: 250} }, "coalesce", Warning, "250 µs", "ethtool -C eth0 rx-usecs 20"},
+		{"coalescing just short enough", func(f *Facts) { f.Device.Coalesce = netconf.Coalesce{Known: true, RxMicros: 100} }, "coalesce", OK, "100 µs", ""},
 		{"deferred by half", func(f *Facts) { f.Device.NAPI.DeferHardIRQs = 2 }, "napi", OK, "napi_defer_hard_irqs 2", ""},
 		{"deferred by the other half", func(f *Facts) { f.Device.NAPI.FlushTimeout = time.Microsecond }, "napi", OK, "gro_flush_timeout 1µs", ""},
 		{"deferred", func(f *Facts) { f.Device.NAPI = netconf.NAPI{DeferHardIRQs: 2, FlushTimeout: 200 * time.Microsecond} }, "napi", OK, "200µs", ""},
@@ -281,6 +285,7 @@ func TestJudge_LeavesOutWhatSaysNothing(t *testing.T) {
 		{"one queue has no choice of processors", veth, "interrupts"},
 		{"one interrupt has no choice of processors", func(f *Facts) { f.Device.IRQs = f.Device.IRQs[:1] }, "interrupts"},
 		{"one processor is no choice", func(f *Facts) { f.Machine.CPUs = 1 }, "interrupts"},
+		{"coalescing not told", func(f *Facts) { f.Device.Coalesce = netconf.Coalesce{} }, "coalesce"},
 		{"only a veth has a peer", func(f *Facts) {}, "peer"},
 		{"RPS does not matter in native mode", func(f *Facts) { f.Device.HasRPS = true }, "rps"},
 		{"ethtool is not used", func(f *Facts) { f.HasEthtool = false }, "tools"},

@@ -16,6 +16,8 @@ const (
 	fewDescriptors  = 512
 	goodDescriptors = 2048
 	longFlush       = time.Millisecond
+	longCoalesce    = 100 // µs
+	goodCoalesce    = 20
 )
 
 func rings(f *Facts, d *netconf.Device) Finding {
@@ -32,6 +34,23 @@ func rings(f *Facts, d *netconf.Device) Finding {
 		out.Mend = f.asRoot("ethtool -G %s rx %d", d.Name, min(r.RxMax, goodDescriptors))
 	}
 	return out
+}
+
+func coalesce(f *Facts, d *netconf.Device) Finding {
+	c := d.Coalesce
+	switch {
+	case !c.Known:
+		return Finding{}
+	case c.Adaptive:
+		return Finding{ID: "coalesce", Found: "the driver decides by itself how long interrupts wait",
+			Means: fmt.Sprintf("At present %d µs. For the least latency: ethtool -C %s adaptive-rx off rx-usecs 0.", c.RxMicros, d.Name)}
+	case c.RxMicros > longCoalesce:
+		return Finding{ID: "coalesce", Level: Warning, Found: fmt.Sprintf("interrupts wait for %d µs", c.RxMicros),
+			Means: "That is added to every answer when the interface is quiet.",
+			Mend:  f.asRoot("ethtool -C %s rx-usecs %d", d.Name, goodCoalesce)}
+	}
+	return Finding{ID: "coalesce", Found: fmt.Sprintf("interrupts wait for %d µs", c.RxMicros),
+		Means: "Fewer is less latency, and more work under load."}
 }
 
 func napi(f *Facts, d *netconf.Device) Finding {

@@ -30,6 +30,7 @@ type Device struct {
 	Offloads   map[string]Offload // by the long name of `ethtool -k`; nil when not told
 	RSS        RSS
 	Rings      Rings
+	Coalesce   Coalesce
 	NAPI       NAPI
 	HasRPS     bool // the kernel passes packets to other processors
 	Qdiscs     []string
@@ -57,6 +58,13 @@ type RSS struct {
 
 // Rings are the descriptors of a queue, in use and at most.
 type Rings struct{ Rx, RxMax, Tx, TxMax int }
+
+// Coalesce is how long an interface waits before it interrupts.
+type Coalesce struct {
+	Known    bool
+	RxMicros int
+	Adaptive bool // the driver changes that by itself
+}
 
 // NAPI is how the kernel takes packets from an interface.
 type NAPI struct {
@@ -108,6 +116,7 @@ func Examine(name string) (Device, error) {
 		Offloads:   readOffloads(name),
 		RSS:        readRSS(name),
 		Rings:      readRings(name),
+		Coalesce:   readCoalesce(name),
 		XDP:        attachedXDP(a.Xdp),
 		Peer:       peer(l),
 		Gateway:    gateway(l),

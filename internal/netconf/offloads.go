@@ -134,6 +134,22 @@ func parseRings(b []byte) (r Rings) {
 	return r
 }
 
+func readCoalesce(name string) Coalesce {
+	return parseCoalesce(answer(unix.ETHTOOL_MSG_COALESCE_GET, name))
+}
+
+func parseCoalesce(b []byte) (c Coalesce) {
+	for kind, value := range attributes(b) {
+		switch {
+		case kind == unix.ETHTOOL_A_COALESCE_RX_USECS:
+			c.Known, c.RxMicros = true, number(value)
+		case kind == unix.ETHTOOL_A_COALESCE_USE_ADAPTIVE_RX && len(value) > 0:
+			c.Adaptive = value[0] != 0
+		}
+	}
+	return c
+}
+
 // readRSS needs Linux 6.2.
 func readRSS(name string) RSS {
 	return parseRSS(answer(unix.ETHTOOL_MSG_RSS_GET, name))

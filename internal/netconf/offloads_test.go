@@ -77,6 +77,20 @@ func TestParseRings(t *testing.T) {
 	}
 }
 
+func TestParseCoalesce(t *testing.T) {
+	micros := attr(unix.ETHTOOL_A_COALESCE_RX_USECS, 50)
+	if got := parseCoalesce(micros); got != (Coalesce{Known: true, RxMicros: 50}) {
+		t.Errorf("%+v", got)
+	}
+	adaptive := nest(unix.ETHTOOL_A_COALESCE_USE_ADAPTIVE_RX, []byte{1})
+	if got := parseCoalesce(slices.Concat(micros, adaptive)); got != (Coalesce{Known: true, RxMicros: 50, Adaptive: true}) {
+		t.Errorf("%+v", got)
+	}
+	if got := parseCoalesce(nest(unix.ETHTOOL_A_COALESCE_USE_ADAPTIVE_RX)); got != (Coalesce{}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestParseRSS(t *testing.T) {
 	table := nest(rssTable, []byte{1, 0, 0, 0, 2, 0, 0, 0})
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
