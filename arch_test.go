@@ -27,6 +27,7 @@ var layers = map[string]int{
 	".":                   9,  // the net door
 	"internal/door":       8,
 	"internal/stack":      7,
+	"internal/doctor":     7, // judges what netconf and afxdp have found
 	"internal/runner":     6,
 	"internal/sim":        6,
 	"internal/netconf":    6,
@@ -60,6 +61,7 @@ var layers = map[string]int{
 var pure = []string{
 	"internal/tcp", "internal/tcp/cc", "internal/ip", "internal/neigh", "internal/wire",
 	"internal/seq", "internal/mono", "internal/drop", "internal/prf", "internal/wheel", "internal/flow",
+	"internal/doctor",
 }
 
 // notPure may not be imported by pure packages.

@@ -75,10 +75,11 @@ func TestUsage_BadCommandLinesExitWithTwo(t *testing.T) {
 
 func TestHelp_ShowsAnExampleAndDefaults(t *testing.T) {
 	for verb, names := range map[string][]string{
-		"demo":  {"Example", "sudo mtcp demo", "default 64"},
-		"serve": {"Example", "mtcp serve --iface", "mtcp serve --link tap", "default :80", "default 131072"},
-		"get":   {"Example", "mtcp get --iface", "default cubic"},
-		"bench": {"veth"},
+		"demo":   {"Example", "sudo mtcp demo", "default 64"},
+		"serve":  {"Example", "mtcp serve --iface", "mtcp serve --link tap", "default :80", "default 131072"},
+		"get":    {"Example", "mtcp get --iface", "default cubic"},
+		"doctor": {"Example", "sudo mtcp doctor --iface eth0", "--json"},
+		"bench":  {"veth"},
 	} {
 		p := start(t, options{}, verb, "--help")
 		if code := p.exit(); code != exitOK {

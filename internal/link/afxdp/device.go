@@ -106,7 +106,7 @@ func (d *Device) describe(whyCopy string) error {
 		Why:        why,
 		MAC:        d.facts.mac,
 		MTU:        d.facts.mtu,
-		TxChecksum: metadata && (!zeroCopy || d.facts.feature.xsk&xskTxChecksum != 0),
+		TxChecksum: metadata && (!zeroCopy || d.facts.feature.xsk&featureTxChecksum != 0),
 		LocalPeer:  d.facts.driver == "veth",
 		Queues:     len(d.queues),
 	}
