@@ -31,9 +31,6 @@ func New(c Config) (*Stack, error) {
 		return nil, fmt.Errorf("mtcp: %w", err)
 	}
 	s := &Stack{backlog: c.Backlog, log: c.Logger}
-	if s.backlog <= 0 {
-		s.backlog = defaultBacklog
-	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -52,6 +49,9 @@ func New(c Config) (*Stack, error) {
 	if s.core, err = stack.New(cfg, open.clock); err != nil {
 		s.closeLink()
 		return nil, fmt.Errorf("mtcp: %w", err)
+	}
+	if s.backlog <= 0 {
+		s.backlog = min(defaultBacklog, s.core.Connections())
 	}
 	for i, l := range s.core.Links() {
 		s.log.Info("link open", "shard", i, "link", l.Name, "mode", l.Mode, "why", l.Why)

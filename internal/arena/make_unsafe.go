@@ -38,6 +38,10 @@ func Make[T any](r *Region, n int) ([]T, error) {
 	return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), n), nil
 }
 
+// Size returns how much of a Region n values of T take at most: whole cache
+// lines, so that sizes add up.
+func Size[T any](n int) int { return roundUp(n*int(reflect.TypeFor[T]().Size()), cacheLine) }
+
 // pointerIn returns where t, which is called path, holds a pointer, or "".
 func pointerIn(t reflect.Type, path string) string {
 	switch t.Kind() {

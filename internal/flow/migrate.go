@@ -6,6 +6,8 @@ package flow
 // has as many slots to fill as the old one had in all, at migrateSlots of
 // them emptied per insertion.
 
+import "math/bits"
+
 const (
 	// migrateSlots is how many slots of the old array one change empties: four
 	// cache lines, read in order.
@@ -16,6 +18,40 @@ const (
 	// growth it is 1.3 and 1.7.
 	fullNum, fullDen = 3, 4
 )
+
+// finalSlots is the size of the array that holds max entries.
+func finalSlots(max int) int {
+	n := startSlots
+	for n/fullDen*fullNum < max {
+		n *= 2
+	}
+	return n
+}
+
+// Entries returns how many entries a table for at most max connections takes
+// over its life: the largest array, and the one before it.
+func Entries(max int) int {
+	n := finalSlots(max)
+	if n == startSlots {
+		return n
+	}
+	return n + n/2
+}
+
+// place returns the array of n slots. The largest stands first in the memory,
+// the one before it behind, the one before that first again: so two arrays that
+// follow each other lie apart, and each begins in memory that is zero, because
+// an array that has been emptied is.
+//
+//	n slots                            n/2 slots
+//	|n| n/4 |n/16|                     |n/2| n/8 | ...
+func (t *Table) place(n int) slotArray {
+	final, first := finalSlots(t.max), 0
+	if bits.TrailingZeros(uint(final/n))%2 == 1 {
+		first = final
+	}
+	return slotArray{mask: uint64(n - 1), slots: t.memory[first : first+n : first+n]}
+}
 
 func (t *Table) isGrowing() bool { return t.old.slots != nil }
 
@@ -29,7 +65,7 @@ func (t *Table) grow() {
 		t.migrate()
 	}
 	t.old, t.next = t.cur, 0
-	t.cur = newSlotArray(2 * n)
+	t.cur = t.place(2 * n)
 }
 
 // migrate empties the next few slots of the old array into the new.

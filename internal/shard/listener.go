@@ -47,10 +47,13 @@ func (s *Shard) Listen(ip wire.IPv4, port uint16, backlog int, q *sock.AcceptQue
 	l := &s.listening[place]
 	*l = listener{
 		ip: uint32(ip), port: port, open: true, serial: l.serial + 1,
-		backlog: backlog, synLimit: max(2*backlog, 64), queue: q,
+		backlog: backlog, synLimit: synLimit(backlog), queue: q,
 	}
 	return sock.OK
 }
+
+// synLimit bounds the handshakes of a listener that are not complete.
+func synLimit(backlog int) int { return max(2*backlog, 64) }
 
 func (s *Shard) freeListener() int {
 	for i := 1; i < len(s.listening); i++ {
@@ -70,7 +73,7 @@ func (s *Shard) Unlisten(ip wire.IPv4, port uint16) {
 		return
 	}
 	l := &s.listening[place]
-	l.open, l.queue = false, nil
+	l.open, l.queue, l.oldest = false, nil, halfOpenQueue{}
 }
 
 // PortTaken reports whether a listener would conflict on the port.

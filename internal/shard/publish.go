@@ -106,7 +106,7 @@ func (s *Shard) wake(t *tcp.TCB, i slab.Index, v tcp.Verdict) {
 	}
 	if woken := b.Raise(bits, who); woken != 0 {
 		s.counters.Wakes++
-		s.waiters[i].Wake(woken)
+		s.waiters.at(i).Wake(woken)
 	}
 }
 

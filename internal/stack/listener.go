@@ -1,12 +1,10 @@
 package stack
 
 import (
-	"math/bits"
 	"net/netip"
 	"sync"
 
 	"github.com/mtcp-go/mtcp/internal/mono"
-	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/shard"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/wire"
@@ -19,6 +17,8 @@ type Listener struct {
 	port  uint16
 	ready chan struct{} // a token when something may be in a queue
 	gone  chan struct{} // closed by Close
+
+	memory int // octets of its queues, on all shards
 
 	mu     sync.Mutex // serialises consumers of the queues
 	queues []*sock.AcceptQueue
@@ -37,31 +37,36 @@ func (s *Stack) Listen(at netip.AddrPort, backlog int) (*Listener, error) {
 		}
 		l.ip = ip
 	}
+	l.memory = s.listenMemory(backlog)
+	if !s.reserveListener(l.memory) {
+		return nil, Error{sock.NoMemory}
+	}
+	if err := s.listen(l, backlog); err != nil {
+		s.returnListener(l.memory)
+		return nil, err
+	}
+	return l, nil
+}
+
+// listen makes the listener's queues and opens its port.
+func (s *Stack) listen(l *Listener, backlog int) error {
 	for range s.shards {
-		q, err := l.newQueue(backlog)
+		q, err := shard.NewAcceptQueue(backlog, l.wake)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		l.queues = append(l.queues, q)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.draining {
-		return nil, Error{sock.Aborted}
+		return Error{sock.Aborted}
 	}
 	if why := s.bind(l, backlog); why != sock.OK {
-		return nil, Error{why}
+		return Error{why}
 	}
 	s.listeners[l] = struct{}{}
-	return l, nil
-}
-
-func (l *Listener) newQueue(backlog int) (*sock.AcceptQueue, error) {
-	r, err := ring.NewSPSC(nil, make([]sock.Accepted, 1<<bits.Len(uint(backlog))))
-	if err != nil {
-		return nil, err
-	}
-	return sock.NewAcceptQueue(r, l.wake), nil
+	return nil
 }
 
 // wake runs on a shard: it must not block.
@@ -165,6 +170,7 @@ func (l *Listener) Close() bool {
 	s.mu.Lock()
 	delete(s.listeners, l)
 	s.mu.Unlock()
+	s.returnListener(l.memory)
 	l.abortWaiting()
 	return true
 }
