@@ -72,6 +72,10 @@ func mapPrivate(size int) (memory, error) {
 	return memory{bytes: b, size: size, fd: -1}, nil
 }
 
+// discard drops pages of a private mapping. It cannot fail in a way that matters:
+// at worst they stay.
+func discard(pages []byte) { _ = unix.Madvise(pages, unix.MADV_DONTNEED) }
+
 // hugeReason puts the failure to get huge pages into words.
 func hugeReason(err error) string {
 	if errors.Is(err, unix.ENOMEM) {

@@ -13,6 +13,10 @@ const (
 	// cache lines, read in order.
 	migrateSlots = 16
 
+	// releaseSlots is how many emptied slots are given back at a time: 64 KiB, so
+	// that no packet waits for more than a few pages. A smaller array stays.
+	releaseSlots = 4096
+
 	// A table grows when it is more than fullNum/fullDen full. At three
 	// quarters a hit looks at 2.5 slots and a miss at 8.5, on average; after
 	// growth it is 1.3 and 1.7.
@@ -68,6 +72,14 @@ func (t *Table) grow() {
 	t.cur = t.place(2 * n)
 }
 
+// Settle moves a few more slots of a table that is growing, so that one that
+// stands still at last does not keep two arrays. Once a round is enough.
+func (t *Table) Settle() {
+	for range 4 {
+		t.migrate()
+	}
+}
+
 // migrate empties the next few slots of the old array into the new.
 func (t *Table) migrate() {
 	if !t.isGrowing() {
@@ -80,6 +92,9 @@ func (t *Table) migrate() {
 			t.cur.put(t.Hash(e.key), *e)
 			t.old.remove(t.next, &t.seed)
 		}
+	}
+	if t.next%releaseSlots == 0 && t.release != nil {
+		t.release(t.old.slots[t.next-releaseSlots : t.next])
 	}
 	if t.next == uint64(len(t.old.slots)) {
 		t.old, t.next = slotArray{}, 0

@@ -31,21 +31,25 @@ type Table struct {
 	max    int
 	sink   uint32  // see Touch
 	memory []Entry // of the arrays: see place
+
+	release func([]Entry)
 }
 
 // NewTable returns an empty table for at most max connections. The seed is
 // the secret that keeps peers from choosing collisions.
 func NewTable(max int, seed [2]uint64) *Table {
-	return TableOver(make([]Entry, Entries(max)), max, seed)
+	return TableOver(make([]Entry, Entries(max)), max, seed, nil)
 }
 
 // TableOver is NewTable over memory of the caller's: Entries zero entries, of
-// which no more are touched than the table has ever needed.
-func TableOver(memory []Entry, max int, seed [2]uint64) *Table {
+// which no more are touched than the table has ever needed. When it has grown,
+// release, if not nil, is told which it does not need any more; they are zero
+// then, and must be when they are looked at again.
+func TableOver(memory []Entry, max int, seed [2]uint64, release func([]Entry)) *Table {
 	if max < 1 || max > 1<<31 || len(memory) != Entries(max) {
 		panic("flow: impossible table size")
 	}
-	t := &Table{seed: seed, max: max, memory: memory}
+	t := &Table{seed: seed, max: max, memory: memory, release: release}
 	t.cur = t.place(startSlots)
 	return t
 }
@@ -123,12 +127,13 @@ func (t *Table) Delete(k Key4) bool {
 // Len returns the number of connections in the table.
 func (t *Table) Len() int { return t.len }
 
-// Slots returns how many entries the table has touched memory for by now.
+// Slots returns how many entries the table has memory for now.
 func (t *Table) Slots() int {
-	if n := len(t.cur.slots); n > startSlots {
-		return n + n/2 // the array before it, too
+	n := len(t.cur.slots)
+	if t.isGrowing() {
+		n += len(t.old.slots) - int(t.next) // at most the old array's
 	}
-	return startSlots
+	return n
 }
 
 // All calls yield for each connection, in no order, until it says false. The

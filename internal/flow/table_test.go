@@ -217,11 +217,40 @@ func TestGrow_StaysWithinTheNeedOfTheMaximum(t *testing.T) {
 	checkInvariant(t, tab)
 }
 
+func TestGrow_EndsWithoutInsertions(t *testing.T) {
+	tab := NewTable(10_000, testSeed)
+	i := uint32(0)
+	for ; len(tab.cur.slots) < 1<<13; i++ {
+		tab.Insert(key(i), i+1)
+	}
+	for n := 0; tab.isGrowing(); n++ {
+		if n == 1<<12/(4*migrateSlots) {
+			t.Fatalf("still growing after %d calls", n)
+		}
+		tab.Settle()
+	}
+	tab.Settle()
+	checkInvariant(t, tab)
+	for j := range i {
+		if v, ok := tab.Lookup(key(j)); !ok || v != j+1 {
+			t.Fatalf("entry %d is lost: %d, %v", j, v, ok)
+		}
+	}
+}
+
 // TestGrow_EachArrayBeginsEmpty: arrays share memory with those before the one
 // that is being emptied.
 func TestGrow_EachArrayBeginsEmpty(t *testing.T) {
-	const limit = 50_000
-	tab := NewTable(limit, testSeed)
+	const limit = 60_000
+	released := 0
+	tab := TableOver(make([]Entry, Entries(limit)), limit, testSeed, func(gone []Entry) {
+		for i := range gone {
+			if gone[i] != (Entry{}) {
+				t.Fatalf("entry %d of those that are released is in use", i)
+			}
+		}
+		released += len(gone)
+	})
 	if n := len(tab.memory); n != Entries(limit) || n > 4*limit {
 		t.Errorf("memory of %d entries for %d connections", n, limit)
 	}
@@ -243,6 +272,9 @@ func TestGrow_EachArrayBeginsEmpty(t *testing.T) {
 		if &tab.cur.slots[0] == &tab.old.slots[0] {
 			t.Fatalf("the arrays of %d and %d slots overlap", before, 2*before)
 		}
+	}
+	if want := 65536 + 32768 + 16384 + 8192 + 4096; released != want || tab.Slots() != 131072 {
+		t.Errorf("%d entries released, want %d; %d slots", released, want, tab.Slots())
 	}
 	for i := range uint32(limit) {
 		if v, ok := tab.Lookup(key(i)); !ok || v != i+1 {

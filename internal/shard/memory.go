@@ -129,6 +129,7 @@ type tables struct {
 	flows       []flow.Entry
 	timers      []wheel.Node
 	touched     []slab.Index
+	release     func([]flow.Entry)
 }
 
 // TablesSize returns what a shard takes of Config.Tables at most.
@@ -155,6 +156,9 @@ func newTables(c *Config) (t tables, err error) {
 	take(&err, c.Tables, &t.ranges, c.rangeSets()+1)
 	take(&err, c.Tables, &t.rangeSlots, c.rangeSets()+1)
 	take(&err, c.Tables, &t.flows, flow.Entries(c.Connections+c.TimeWaits))
+	if c.Tables != nil {
+		t.release = arena.Release[flow.Entry]
+	}
 	return t, err
 }
 

@@ -28,6 +28,7 @@ func (s *Shard) timers(now mono.Time) int {
 		s.engine.Timeout(t, now)
 		s.touch(t)
 	}
+	s.flows.Settle()
 	s.arp.Advance(now) // each round: it dates the use of neighbours
 	s.neighbourEvents(now)
 	if !now.Before(s.host.Next()) {
