@@ -80,9 +80,12 @@ func (c *Config) Reserves(l link.Info) Octets {
 	}
 }
 
-// InUse returns what of the reserves is in use. Shard's goroutine only.
+// Reserved returns what the shard has reserved.
+func (s *Shard) Reserved() Octets { return s.cfg.Reserves(s.info) }
+
+// InUse returns what of that is in use. Shard's goroutine only.
 func (s *Shard) InUse() Octets {
-	o := s.cfg.Reserves(s.info) // what has no smaller unit is in use as a whole
+	o := s.Reserved() // what has no smaller unit is in use as a whole
 	live := func(p Part, units, of int) { o[p] = o[p] / of * units }
 	live(MemoryConnections, s.tcbs.Len(), s.cfg.Connections+1)
 	live(MemoryTimeWaits, s.tw.slab.Len(), s.cfg.TimeWaits+1)
