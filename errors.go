@@ -25,6 +25,7 @@ var errnos = map[sock.Errno]error{
 	sock.NotLocal:            syscall.EADDRNOTAVAIL,
 	sock.Invalid:             syscall.EINVAL,
 	sock.NoMemory:            syscall.ENOBUFS,
+	sock.NoPort:              syscall.EADDRNOTAVAIL,
 }
 
 // errorOf returns the error of a broken connection, as it would come from the

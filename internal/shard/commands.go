@@ -137,7 +137,7 @@ func (s *Shard) newKey(c *sock.Command) (flow.Key4, sock.Errno) {
 	})
 	if !ok {
 		s.drop(drop.PortsUsed)
-		return k, sock.AddressInUse
+		return k, sock.NoPort
 	}
 	return k, sock.OK
 }
