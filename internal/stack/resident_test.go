@@ -9,6 +9,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/netip"
 	"os"
@@ -27,6 +28,9 @@ import (
 	"github.com/mtcp-go/mtcp/internal/tcp"
 )
 
+// Each address of the server brings 25,000 connections.
+var idleAddresses = flag.Int("stack.addresses", 4, "addresses of the server with idle connections: 40 for a million")
+
 // alone runs the test once more, in a process of its own, and reports whether
 // this is that process.
 func alone(t *testing.T) bool {
@@ -39,7 +43,7 @@ func alone(t *testing.T) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := exec.Command(exe, "-test.run=^"+t.Name()+"$", "-test.v")
+	c := exec.Command(exe, "-test.run=^"+t.Name()+"$", "-test.v", fmt.Sprint("-stack.addresses=", *idleAddresses))
 	c.Env = append(os.Environ(), mark+"=1")
 	out, err := c.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
@@ -135,7 +139,8 @@ func TestResident_IdleConnection(t *testing.T) {
 	if !alone(t) {
 		return
 	}
-	const addresses, each, n = 4, 25_000, 4 * 25_000
+	const each = 25_000
+	addresses, n := *idleAddresses, *idleAddresses*each
 	client, server := twoStacks(t, addresses, Config{Connections: n, TimeWaits: 1 << 10, RingMemory: 64 << 20})
 	l, err := server.Listen(netip.MustParseAddrPort("0.0.0.0:80"), 4096)
 	if err != nil {
