@@ -30,21 +30,33 @@ type Config struct {
 	// can be sent.
 	ProbeAddresses bool
 
+	// Memory bounds the octets that the stack takes, all shards together and
+	// whatever happens: connections, rings, tables, packet frames. Connections,
+	// TimeWaits and RingMemory follow from it where they are zero; New fails when
+	// it is too small for what was asked for. None of it is touched before it is
+	// needed. Stack.Memory tells how it is divided. Default 0: no budget, and
+	// each part has its own default. What applications hold on the Go heap, a
+	// Conn above all, is theirs: docs/LIMITS.md has the numbers.
+	Memory int
+
 	// Connections bounds the connections of each shard; beyond it SYNs are
-	// dropped and counted. Default 131072.
+	// dropped and counted. Default 131072, or a part of Memory.
 	Connections int
 
 	// TimeWaits bounds the TIME_WAIT records of each shard (64 octets each);
-	// beyond it the oldest give way, and are counted. Default 262144.
+	// beyond it the oldest give way, and are counted. Default 262144, or twice
+	// Connections with Memory.
 	TimeWaits int
 
 	// RingMemory bounds the octets of each shard's send and receive rings.
 	// Connections take of it what they need and give it back when idle.
-	// Default 512 MiB.
+	// At least 4 MiB. Default 512 MiB, or what is left of Memory.
 	RingMemory int
 
 	// Backlog bounds, per shard, the connections of a listener that wait for
-	// Accept, and by twice that number those that are half open. Default 4096.
+	// Accept, and by twice that number those that are half open. Default 4096, or
+	// Connections if that is less. Listeners whose queues together would take more
+	// than 64 MiB, or a 32nd of Memory (at least 1 MiB), are refused with ENOBUFS.
 	Backlog int
 
 	// TimeWait is how long a closed 4-tuple is kept from being reused, except
@@ -121,6 +133,7 @@ func (c *Config) stackConfig() (stack.Config, error) {
 		Connections: c.Connections,
 		TimeWaits:   c.TimeWaits,
 		RingMemory:  c.RingMemory,
+		Memory:      c.Memory,
 		TCP:         e,
 		Cores:       c.Cores,
 		BusyPoll:    c.BusyPoll,

@@ -41,9 +41,6 @@ func New(c Config) (*Stack, error) {
 		return nil, fmt.Errorf("mtcp: %w", err)
 	}
 	s := &Stack{backlog: c.Backlog, log: c.Logger, done: make(chan struct{})}
-	if s.backlog <= 0 {
-		s.backlog = defaultBacklog
-	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -65,6 +62,9 @@ func New(c Config) (*Stack, error) {
 	}
 	if open.watch != nil {
 		s.follow(&open)
+	}
+	if s.backlog <= 0 {
+		s.backlog = min(defaultBacklog, s.core.Connections())
 	}
 	for i, l := range s.core.Links() {
 		s.log.Info("link open", "shard", i, "link", l.Name, "mode", l.Mode, "why", l.Why)

@@ -26,6 +26,7 @@ var errnos = map[sock.Errno]error{
 	sock.Invalid:             syscall.EINVAL,
 	sock.NoMemory:            syscall.ENOBUFS,
 	sock.LinkGone:            ErrLinkGone,
+	sock.NoPort:              syscall.EADDRNOTAVAIL,
 }
 
 // ErrLinkGone says that the network interface of the stack was removed. The stack

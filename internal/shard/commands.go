@@ -149,7 +149,7 @@ func (s *Shard) newKey(k flow.Key4) (flow.Key4, sock.Errno) {
 	})
 	if !ok {
 		s.drop(drop.PortsUsed)
-		return k, sock.AddressInUse
+		return k, sock.NoPort
 	}
 	return k, sock.OK
 }

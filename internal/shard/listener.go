@@ -40,7 +40,7 @@ func (s *Shard) Listen(ip wire.IPv4, port uint16, backlog int, q *sock.AcceptQue
 	if why != sock.OK {
 		return why
 	}
-	l.backlog, l.synLimit, l.queue = backlog, max(2*backlog, 64), q
+	l.backlog, l.synLimit, l.queue = backlog, synLimit(backlog), q
 	return sock.OK
 }
 
@@ -61,6 +61,9 @@ func (s *Shard) bind(ip wire.IPv4, port uint16) (*listener, sock.Errno) {
 	return l, sock.OK
 }
 
+// synLimit bounds the handshakes of a listener that are not complete.
+func synLimit(backlog int) int { return max(2*backlog, 64) }
+
 func (s *Shard) freeListener() int {
 	for i := 1; i < len(s.listening); i++ {
 		if !s.listening[i].open {
@@ -79,7 +82,7 @@ func (s *Shard) Unlisten(ip wire.IPv4, port uint16) {
 		return
 	}
 	l := &s.listening[place]
-	l.open, l.queue = false, nil
+	l.open, l.queue, l.oldest = false, nil, halfOpenQueue{}
 }
 
 // PortTaken reports whether a listener would conflict on the port.

@@ -28,6 +28,7 @@ func (s *Shard) timers(now mono.Time) int {
 		s.engine.Timeout(t, now)
 		s.touch(t)
 	}
+	s.flows.Settle()
 	s.arp.Advance(now) // each round: it dates the use of neighbours
 	s.neighbourEvents(now)
 	if !now.Before(s.host.Next()) {
@@ -115,7 +116,7 @@ func (s *Shard) wake(t *tcp.TCB, i slab.Index, v tcp.Verdict) {
 	if woken := b.Raise(bits, who); woken != 0 {
 		s.counters.Wakes++
 		s.woke = true
-		s.waiters[i].Wake(woken)
+		s.waiters.at(i).Wake(woken)
 	}
 }
 

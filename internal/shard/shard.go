@@ -38,6 +38,7 @@ type Config struct {
 	Secret      prf.Key
 	Seed        uint64
 	Memory      *arena.Region // blocks, rings, commands: what applications see
+	Tables      *arena.Region // TCBs and all else by slot; nil: the Go heap
 }
 
 // Events are the calls a shard makes to the layer above, on its own goroutine.
@@ -82,10 +83,10 @@ type Shard struct {
 	engine *tcp.Engine
 	wheel  *wheel.Wheel
 
-	// Connections: slot i is tcbs.At(i), blocks[i], waiters[i].
+	// Connections: slot i is tcbs.At(i), blocks[i], waiters of i.
 	tcbs    *slab.Slab[tcp.TCB]
 	blocks  []sock.Block
-	waiters []*sock.Waiter
+	waiters waiters
 	memory  ring.Memory
 	pool    *ring.Pool
 	dials   map[slab.Index]uint64 // active opens in progress: tokens
@@ -133,16 +134,20 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 		return nil, fmt.Errorf("shard: %w", err)
 	}
 	s.blocks, s.memory = blocks, s.pool.Memory()
-	s.waiters = make([]*sock.Waiter, cfg.Connections+1)
-	s.tcbs = slab.New(make([]tcp.TCB, cfg.Connections+1))
+	t, err := newTables(&cfg)
+	if err != nil {
+		return nil, fmt.Errorf("shard: tables of %d connections: %w", cfg.Connections, err)
+	}
+	s.waiters = newWaiters(cfg.Connections + 1)
+	s.tcbs = slab.Over(t.tcbs, t.tcbSlots)
 	s.dials = make(map[slab.Index]uint64)
-	s.tw = newTimeWaits(cfg.TimeWaits)
+	s.tw.slab = slab.Over(t.records, t.recordSlots)
 	rnd := prf.NewRand(cfg.Seed)
 	seed := func() [2]uint64 { return [2]uint64{rnd.Uint64(), rnd.Uint64()} }
-	s.flows = flow.NewTable(cfg.Connections+cfg.TimeWaits, seed())
+	s.flows = flow.TableOver(t.flows, cfg.Connections+cfg.TimeWaits, seed(), t.release)
 	s.listeners = flow.NewListeners(maxListeners, seed())
 	s.listening = make([]listener, 1, 8)
-	s.touched = make([]slab.Index, 0, cfg.Connections+1)
+	s.touched = t.touched[:0]
 	var ok bool
 	if s.ports, ok = flow.NewPorts(cfg.PortFirst, cfg.PortLast, seed()); !ok {
 		return nil, fmt.Errorf("shard: no ports from %d to %d", cfg.PortFirst, cfg.PortLast)
@@ -165,11 +170,11 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 	s.engine = tcp.New(cfg.TCP, tcp.Resources{
 		Blocks: blocks,
 		Pool:   s.pool,
-		Ranges: max(cfg.Connections/8, 64),
+		Ranges: slab.Over(t.ranges, t.rangeSlots),
 		Secret: cfg.Secret,
 		Seed:   rnd.Uint64(),
 	})
-	s.wheel = wheel.New(cfg.Connections+1, now)
+	s.wheel = wheel.Over(t.timers, now)
 	s.assembled = make([]byte, wire.EthernetLen+s.info.MTU)
 	if s.loop, err = newFrames(s.info.MTU); err != nil {
 		return nil, fmt.Errorf("shard: %w", err)
@@ -246,12 +251,7 @@ func (s *Shard) App(h slab.Handle) sock.App {
 // Waiter returns the waiter of a connection, making it if need be. The
 // application that owns the connection calls, before it first parks.
 func (s *Shard) Waiter(h slab.Handle) *sock.Waiter {
-	w := s.waiters[h.Index()]
-	if w == nil {
-		w = sock.NewWaiter()
-		s.waiters[h.Index()] = w
-	}
-	return w
+	return s.waiters.of(h.Index())
 }
 
 // Config returns what the shard was made with.

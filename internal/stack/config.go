@@ -26,14 +26,20 @@ type Config struct {
 	Connections int            // per shard
 	TimeWaits   int            // records per shard
 	RingMemory  int            // octets per shard
-	PortFirst   uint16         // ephemeral ports
-	PortLast    uint16
-	Ports       []uint16 // ephemeral ports that are no range; nil: PortFirst to PortLast
-	TCP         tcp.Config
-	Cores       []int  // of the shards, in turn; none: wherever the scheduler likes
-	BusyPoll    bool   // shards never sleep
-	Probe       bool   // probe addresses for conflicts before use (RFC 5227)
-	Seed        uint64 // 0: from the system; else everything that is random follows from it
+
+	// Memory is the budget of the whole stack, octets, from which the parts
+	// follow that are zero. 0: they take their defaults.
+	Memory       int
+	ListenMemory int // octets for listeners' queues, of the whole stack
+
+	PortFirst uint16 // ephemeral ports
+	PortLast  uint16
+	Ports     []uint16 // ephemeral ports that are no range; nil: PortFirst to PortLast
+	TCP       tcp.Config
+	Cores     []int  // of the shards, in turn; none: wherever the scheduler likes
+	BusyPoll  bool   // shards never sleep
+	Probe     bool   // probe addresses for conflicts before use (RFC 5227)
+	Seed      uint64 // 0: from the system; else everything that is random follows from it
 
 	// Ask, when not nil, says that neighbours and routes come from outside: the
 	// stack speaks no ARP. Shards call it for a neighbour that they do not know,
@@ -57,6 +63,7 @@ const (
 	DefaultConnections = 1 << 17
 	DefaultTimeWaits   = 1 << 18
 	DefaultRingMemory  = 512 << 20
+	DefaultListeners   = 64 << 20
 	DefaultPortFirst   = 32768
 	DefaultPortLast    = 60999
 
@@ -73,6 +80,11 @@ func (c *Config) setDefaults() {
 	def(&c.Connections, DefaultConnections)
 	def(&c.TimeWaits, DefaultTimeWaits)
 	def(&c.RingMemory, DefaultRingMemory)
+	def(&c.ListenMemory, DefaultListeners)
+	c.setPorts()
+}
+
+func (c *Config) setPorts() {
 	if c.PortFirst == 0 && c.PortLast == 0 {
 		c.PortFirst, c.PortLast = DefaultPortFirst, DefaultPortLast
 	}
@@ -82,6 +94,9 @@ func (c *Config) setDefaults() {
 func (c *Config) check() error {
 	if len(c.Queues) == 0 {
 		return errors.New("no link: a stack needs at least one queue")
+	}
+	if c.Memory < 0 || c.ListenMemory < 0 {
+		return fmt.Errorf("memory of %d octets, of which %d for listeners: neither can be negative", c.Memory, c.ListenMemory)
 	}
 	if len(c.Addresses) == 0 {
 		return errors.New("no address: give the stack one, such as 10.0.0.2/24")

@@ -33,14 +33,23 @@ func (s *Stack) Dial(ctx context.Context, local, remote netip.AddrPort) (sock.Ac
 	if !s.hold() {
 		return sock.Accepted{}, s.ended()
 	}
-	c, err := s.dial(ctx, local, remote)
-	if err != nil {
-		s.drop()
+	first := s.chooseShard(local)
+	for n := range s.shards {
+		c, err := s.dial(ctx, (first+n)%len(s.shards), local, remote)
+		if err == nil {
+			return c, nil
+		}
+		if err != (Error{sock.NoPort}) { // that one has no port left: ask the next
+			s.drop()
+			return c, err
+		}
 	}
-	return c, err
+	s.drop()
+	return sock.Accepted{}, Error{sock.NoPort}
 }
 
-func (s *Stack) dial(ctx context.Context, local, remote netip.AddrPort) (sock.Accepted, error) {
+// dial asks shard i for the connection.
+func (s *Stack) dial(ctx context.Context, i int, local, remote netip.AddrPort) (sock.Accepted, error) {
 	if k := s.cfg.Keeper; k != nil {
 		if err := k.MayDialFrom(local.Port()); err != nil {
 			return sock.Accepted{}, err
@@ -51,7 +60,6 @@ func (s *Stack) dial(ctx context.Context, local, remote netip.AddrPort) (sock.Ac
 	if !ok {
 		return sock.Accepted{}, s.ended()
 	}
-	i := s.chooseShard(local)
 	c := sock.Command{Op: sock.OpConnect, Token: token, LocalPort: local.Port(), RemotePort: remote.Port()}
 	if a := local.Addr(); a.IsValid() && !a.IsUnspecified() {
 		c.Local = a.As16()

@@ -1,12 +1,10 @@
 package stack
 
 import (
-	"math/bits"
 	"net/netip"
 	"sync"
 
 	"github.com/mtcp-go/mtcp/internal/mono"
-	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/shard"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/wire"
@@ -19,6 +17,8 @@ type Listener struct {
 	port  uint16
 	ready chan struct{} // a token when something may be in a queue
 	gone  chan struct{} // closed by Close
+
+	memory int // octets of its queues, on all shards
 
 	mu     sync.Mutex // serialises consumers of the queues
 	queues []*sock.AcceptQueue
@@ -34,41 +34,55 @@ func (s *Stack) Listen(at netip.AddrPort, backlog int) (*Listener, error) {
 		return nil, err
 	}
 	for range s.shards {
-		q, err := l.newQueue(backlog)
+		q, err := shard.NewAcceptQueue(backlog, l.wake)
 		if err != nil {
 			return nil, err
 		}
 		l.queues = append(l.queues, q)
 	}
-	return s.open(l, func(i int, sh *shard.Shard) sock.Errno {
+	return s.open(l, backlog, func(i int, sh *shard.Shard) sock.Errno {
 		return sh.Listen(l.ip, l.port, backlog, l.queues[i])
 	})
 }
 
 // ListenHandled opens a port whose connections go to the handlers of their
-// shards, with owner. synLimit bounds, per shard, the handshakes in progress.
-func (s *Stack) ListenHandled(at netip.AddrPort, synLimit int, owner uint32) (*Listener, error) {
+// shards, with owner. backlog bounds, per shard, the handshakes in progress.
+func (s *Stack) ListenHandled(at netip.AddrPort, backlog int, owner uint32) (*Listener, error) {
 	l, err := s.newListener(at)
 	if err != nil {
 		return nil, err
 	}
-	return s.open(l, func(_ int, sh *shard.Shard) sock.Errno {
-		return sh.ListenHandled(l.ip, l.port, synLimit, owner)
+	return s.open(l, backlog, func(_ int, sh *shard.Shard) sock.Errno {
+		return sh.ListenHandled(l.ip, l.port, backlog, owner)
 	})
 }
 
-// open opens the listener's port with one call for each shard.
-func (s *Stack) open(l *Listener, bind func(i int, sh *shard.Shard) sock.Errno) (*Listener, error) {
+// open opens the listener's port, within the budget, with one call for each shard.
+func (s *Stack) open(l *Listener, backlog int, bind func(i int, sh *shard.Shard) sock.Errno) (*Listener, error) {
+	l.memory = s.listenMemory(backlog)
+	if !s.reserveListener(l.memory) {
+		return nil, Error{sock.NoMemory}
+	}
+	err := s.enter(l, bind)
+	if err != nil {
+		s.returnListener(l.memory)
+		return nil, err
+	}
+	return l, nil
+}
+
+// enter opens the port and makes the listener one of the stack's.
+func (s *Stack) enter(l *Listener, bind func(i int, sh *shard.Shard) sock.Errno) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.draining {
-		return nil, s.ended()
+		return s.ended()
 	}
 	if err := s.bindKept(l, func() sock.Errno { return s.bind(l, bind) }); err != nil {
-		return nil, err
+		return err
 	}
 	s.listeners[l] = struct{}{}
-	return l, nil
+	return nil
 }
 
 func (s *Stack) newListener(at netip.AddrPort) (*Listener, error) {
@@ -115,14 +129,6 @@ func (s *Stack) unbind(l *Listener) {
 	if s.cfg.Keeper != nil {
 		s.cfg.Keeper.Release(l.port)
 	}
-}
-
-func (l *Listener) newQueue(backlog int) (*sock.AcceptQueue, error) {
-	r, err := ring.NewSPSC(nil, make([]sock.Accepted, 1<<bits.Len(uint(backlog))))
-	if err != nil {
-		return nil, err
-	}
-	return sock.NewAcceptQueue(r, l.wake), nil
 }
 
 // wake runs on a shard: it must not block.
@@ -224,6 +230,7 @@ func (l *Listener) Close() bool {
 	s.mu.Lock()
 	delete(s.listeners, l)
 	s.mu.Unlock()
+	s.returnListener(l.memory)
 	l.abortWaiting()
 	return true
 }

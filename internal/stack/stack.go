@@ -24,13 +24,15 @@ type Stack struct {
 	shards  []*shard.Shard
 	mails   []*sock.Mailbox
 	runners []*runner.Runner
-	memory  *arena.Region
+	memory  *arena.Region // what applications see
+	tables  *arena.Region // what shards keep to themselves
 
 	calls calls
 	dials dials
 
 	mu        sync.Mutex
 	listeners map[*Listener]struct{}
+	listening int  // octets that listeners take
 	draining  bool // nobody may listen anew
 	closed    bool
 	nextShard atomic.Uint32                     // round robin of active opens
@@ -53,7 +55,6 @@ type Stack struct {
 // New makes a stack over open queues and starts it. The queues are closed with
 // the stack, also when New fails.
 func New(cfg Config, clock *runner.Clock) (*Stack, error) {
-	cfg.setDefaults()
 	s := &Stack{cfg: cfg, clock: clock, listeners: make(map[*Listener]struct{})}
 	s.users.Store(1)
 	if err := s.build(); err != nil {
@@ -87,51 +88,29 @@ func (s *Stack) start() error {
 }
 
 func (s *Stack) build() error {
-	if err := s.cfg.check(); err != nil {
+	if err := s.cfg.complete(); err != nil {
+		return err
+	}
+	if err := s.regions(); err != nil {
 		return err
 	}
 	secret, seed := s.cfg.random()
-	var err error
-	if s.memory, err = arena.New("mtcp", s.memorySize(), arena.Options{}); err != nil {
-		return fmt.Errorf("memory of the stack: %w", err)
-	}
+	s.cfg.Seed = seed
 	for i, q := range s.cfg.Queues {
 		mail, err := s.newMailbox(q)
 		if err != nil {
 			return err
 		}
-		info := q.Info()
-		sh, err := shard.New(shard.Config{
-			ID: i, Shards: len(s.cfg.Queues),
-			Connections: s.cfg.Connections,
-			TimeWaits:   s.cfg.TimeWaits,
-			RingMemory:  s.cfg.RingMemory,
-			PortFirst:   s.cfg.PortFirst,
-			PortLast:    s.cfg.PortLast,
-			Ports:       s.cfg.Ports,
-			HoldAcks:    true,
-			TCP:         s.cfg.TCP,
-			Host:        s.cfg.hostConfig(info.MTU, seed+uint64(i)),
-			Addresses:   s.cfg.prefixes(),
-			Routes:      s.cfg.routes(),
-			Neighbours:  s.cfg.neighConfig(wire.MAC(info.MAC), seed+uint64(i)),
-			Secret:      secret,
-			Seed:        seed + uint64(i),
-			Memory:      s.memory,
-		}, q, mail, (*events)(s), s.clock.Now())
+		c := s.cfg.shardConfig(i)
+		c.Secret, c.Seed = secret, seed+uint64(i)
+		c.Memory, c.Tables = s.memory, s.tables
+		sh, err := shard.New(c, q, mail, (*events)(s), s.clock.Now())
 		if err != nil {
 			return err
 		}
 		s.shards, s.mails = append(s.shards, sh), append(s.mails, mail)
 	}
 	return shard.Connect(s.shards)
-}
-
-// memorySize is what all shards take of the region.
-func (s *Stack) memorySize() int {
-	const block, command, slack = 128, 128, 1 << 20
-	each := s.cfg.RingMemory + (s.cfg.Connections+1)*block + commandSlots*command + slack
-	return each * len(s.cfg.Queues)
 }
 
 func (s *Stack) newMailbox(q link.Queue) (*sock.Mailbox, error) {
@@ -170,9 +149,6 @@ func (s *Stack) Links() []link.Info {
 	return out
 }
 
-// Memory describes the memory shared with applications.
-func (s *Stack) Memory() arena.Info { return s.memory.Info() }
-
 // Stats takes a snapshot of every shard; empty once the stack is closed.
 func (s *Stack) Stats() []shard.Stats {
 	out := make([]shard.Stats, len(s.shards))
@@ -209,8 +185,13 @@ func (s *Stack) hold() bool {
 
 // drop ends one use of the memory; the last one unmaps it.
 func (s *Stack) drop() {
-	if s.users.Add(-1) == 0 && s.memory != nil {
-		s.memory.Close()
+	if s.users.Add(-1) > 0 {
+		return
+	}
+	for _, r := range [2]*arena.Region{s.memory, s.tables} {
+		if r != nil {
+			r.Close()
+		}
 	}
 }
 

@@ -109,6 +109,7 @@ func (d *Device) describe(whyCopy string) error {
 		TxChecksum: metadata && (!zeroCopy || d.facts.feature.xsk&featureTxChecksum != 0),
 		LocalPeer:  d.facts.driver == "veth",
 		Queues:     len(d.queues),
+		Memory:     d.config.memory(),
 	}
 	if d.config.TxChecksum == On && !d.info.TxChecksum {
 		return fmt.Errorf("afxdp: %s: transmit checksums: %w (mode %s)", d.facts.name, ErrNotOffered, d.info.Mode)
