@@ -250,10 +250,11 @@ func TestInterop_Unreachable(t *testing.T) {
 	})
 	failed := make(map[string]chan error)
 	for name, w := range worlds {
-		failed[name] = make(chan error, 1)
+		result := make(chan error, 1)
+		failed[name] = result
 		go func() {
 			_, err := w.ours.Dial("tcp", "10.77.0.77:80")
-			failed[name] <- err
+			result <- err
 		}()
 	}
 	for name, w := range worlds {
