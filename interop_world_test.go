@@ -49,6 +49,15 @@ type kernelOptions struct {
 	change func(c *Config)
 }
 
+// isShared reports that our address is the kernel's, too.
+func (o *kernelOptions) isShared() bool { return isShared(o.link) }
+func (w *kernelWorld) isShared() bool   { return isShared(w.link) }
+
+func isShared(l Link) bool {
+	x, ok := l.(AFXDP)
+	return ok && x.Shared
+}
+
 // newKernelWorld makes a world, or skips the test where the kernel has no such
 // link.
 func newKernelWorld(t testing.TB, o kernelOptions) *kernelWorld {
@@ -86,7 +95,7 @@ func tryKernelWorld(t testing.TB, o kernelOptions) (w *kernelWorld, missing erro
 		RingMemory:  64 << 20,
 		Seed:        1,
 	}
-	if l, ok := w.link.(AFXDP); ok && l.Shared {
+	if w.isShared() {
 		c.Addresses = nil
 	}
 	if o.loss > 0 {

@@ -207,7 +207,7 @@ func (s *serving) facts() {
 	for _, l := range s.listeners {
 		e.Listen = append(e.Listen, l.Addr().String())
 	}
-	e.Reach = s.reach()
+	e.Reach = s.reach(e.Addresses)
 	if s.cmd.JSON {
 		s.print(e)
 		return
@@ -234,12 +234,12 @@ func (s *serving) facts() {
 
 // reach says who can connect: over AF_XDP not this machine, since its kernel's
 // packets leave by the interface, which over TAP is where the stack is.
-func (s *serving) reach() string {
+func (s *serving) reach(addresses []string) string {
 	links := s.door.Links()
-	if len(links) == 0 {
+	if len(links) == 0 || len(addresses) == 0 {
 		return ""
 	}
-	try := s.attempt()
+	try := s.attempt(addresses[0])
 	if s.cmd.Link != linkTAP {
 		return fmt.Sprintf("from other machines, such as with %s; not from this one, whose packets leave by %s", try, links[0].Name)
 	}
@@ -249,11 +249,12 @@ func (s *serving) reach() string {
 	return fmt.Sprintf("from this machine, once its kernel has an address on %s: %s", links[0].Name, try)
 }
 
-// attempt is a command that tries the first listener.
-func (s *serving) attempt() string {
+// attempt is a command that tries the first listener, at this address unless
+// it has one.
+func (s *serving) attempt(address string) string {
 	at := s.listeners[0].Addr().(*net.TCPAddr).AddrPort()
-	if at.Addr().IsUnspecified() {
-		at = netip.AddrPortFrom(s.cmd.Addr[0].Addr(), at.Port())
+	if p, err := netip.ParsePrefix(address); err == nil && at.Addr().IsUnspecified() {
+		at = netip.AddrPortFrom(p.Addr(), at.Port())
 	}
 	switch {
 	case s.http == nil:

@@ -133,6 +133,17 @@ func TestBadInput_NamesTheMendAndLeavesNothing(t *testing.T) {
 		checkFails(t, w, options{}, serve("--echo"), "MTU 9000", "ip link set "+device+" mtu")
 		checkNoXDP(t, w.server())
 	})
+	t.Run("MTU for which there are larger frames", func(t *testing.T) {
+		onServer(t, w, func(l netlink.Link) error { return netlink.LinkSetMTU(l, 3000) })
+		defer onServer(t, w, func(l netlink.Link) error { return netlink.LinkSetMTU(l, 1500) })
+		checkFails(t, w, options{}, serve("--echo"), "MTU 3000", "frames of 4096", "--frame-size 4096")
+		p := start(t, options{in: w.server().Namespace}, serve("--echo", "--frame-size", "4096")...)
+		p.await("MTU 3000")
+		p.signal(syscall.SIGINT)
+		if code := p.exit(); code != exitOK {
+			t.Errorf("exit code %d: %s", code, p.stderr)
+		}
+	})
 	t.Run("address is the kernel's", func(t *testing.T) {
 		checkFails(t, w, options{}, []string{"serve", "--echo", "--iface", device, "--addr", kernelAddress + "/24"},
 			kernelAddress, "ip addr del")

@@ -110,6 +110,7 @@ type Shard struct {
 	peers     []*Handover  // to other shards, by number; nil for ourselves
 	inbox     []*Handover  // from other shards
 	woke      bool         // somebody was readied since Woke was asked
+	searches  int          // segments passed on in search of their shard
 	quiet     int          // rounds since something arrived
 	draining  bool
 	isDown    bool // the link: what is sent is lost

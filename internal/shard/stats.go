@@ -17,7 +17,7 @@ type counters struct {
 	TxStalls            uint64 // rounds in which the device had no free frame
 	RxUnfilled          uint64 // checksums that a same-machine peer left open
 	Wakes               uint64 // goroutines readied
-	HandedOver          uint64 // segments passed to the shard that owns them
+	HandedOver          uint64 // segments passed to another shard, which may own them
 	AddressConflicts    uint64
 
 	Flow Flow
