@@ -59,8 +59,7 @@ func (d *Device) look(s *session, now time.Time) error {
 		return faultError(f)
 	}
 	if !now.Before(d.rescueAt) {
-		d.rescueAt = now.Add(kickCheck)
-		return d.rescue(s)
+		return d.rescue(s, now)
 	}
 	return nil
 }
@@ -72,16 +71,22 @@ func (e faultError) Error() string { return fault(e).String() }
 
 // rescue looks for a kick that hangs since the last look. Whoever holds an event
 // descriptor can fill its counter and make writing to it block; reading lets
-// the shard go on.
-func (d *Device) rescue(s *session) error {
+// the shard go on. The connection ends when it has: until then we look again very
+// soon, because the peer may fill the counter again.
+func (d *Device) rescue(s *session, now time.Time) error {
+	d.rescueAt = now.Add(kickCheck)
+	hangs := false
 	for i, q := range d.queues {
 		n := q.kicks.Load()
 		if n&1 == 0 || n != d.kicks[i] {
 			d.kicks[i] = n
 			continue
 		}
+		hangs, s.hung, d.rescueAt = true, true, now
 		var b [8]byte
 		_, _ = unix.Preadv2(s.peer.pairs[i].txBell, [][]byte{b[:]}, -1, unix.RWF_NOWAIT)
+	}
+	if s.hung && !hangs {
 		return faultError(faultBell)
 	}
 	return nil
