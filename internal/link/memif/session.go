@@ -43,7 +43,6 @@ type session struct {
 
 	peer *peer  // from setUp on
 	name string // what the peer calls itself
-	hung bool   // it made a kick hang
 
 	mapped uint64          // master: octets of regions
 	rings  map[addRing]int // master: the rings announced, by direction and index, and their events

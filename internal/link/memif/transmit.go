@@ -167,7 +167,7 @@ func (q *Queue) refreshFrom(at uint16) bool {
 var one = [8]byte{1}
 
 // kick rings for the peer. Who else holds that descriptor can make the write
-// block: Serve looks for that, see Device.rescue.
+// block: Serve looks for that, see Device.check.
 func (q *Queue) kick() {
 	q.counters.TxKicks++
 	q.kicks.Add(1)
