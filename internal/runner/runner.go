@@ -22,6 +22,10 @@ const spinRounds = 32
 // the connection.
 const maxSleep = time.Second
 
+// stallSleep bounds a sleep when all there is to do is to send, and the device has
+// no room: nothing tells when it has, and whoever makes room may need the core.
+const stallSleep = 100 * time.Microsecond
+
 // A Clock gives the time of all shards of a stack. Its zero is an hour before
 // it was made, so that no time is the zero Time.
 type Clock struct{ start time.Time }
@@ -91,10 +95,14 @@ func (r *Runner) sleep(now mono.Time) {
 		return
 	}
 	defer r.mail.Disarm()
-	if !r.shard.Idle() {
+	d := maxSleep
+	switch {
+	case r.shard.Idle():
+	case r.shard.Stalled():
+		d = stallSleep
+	default:
 		return
 	}
-	d := maxSleep
 	if next := r.shard.NextTimer(); next != mono.Never {
 		d = min(d, next.Sub(now))
 	}
