@@ -66,19 +66,22 @@ func BenchmarkBatch32(b *testing.B) {
 
 const benchEnv = "MTCP_BENCH_MEMIF"
 
-// TestBenchPeer is the other process of the benchmarks.
-func TestBenchPeer(t *testing.T) {
-	socket, how, _ := strings.Cut(os.Getenv(benchEnv), " ")
-	if socket == "" {
-		t.Skip("the other process of BenchmarkTwoProcesses")
+func TestMain(m *testing.M) {
+	if socket, how, ok := strings.Cut(os.Getenv(benchEnv), " "); ok {
+		benchPeer(socket, how)
 	}
+	os.Exit(m.Run())
+}
+
+// benchPeer is the other process of the benchmarks. It ends with its input.
+func benchPeer(socket, how string) {
 	c := Config{Socket: socket, Role: Slave}
 	if strings.HasPrefix(how, "master") {
 		c.Role = Master
 	}
 	d, err := Open(c)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	go d.Serve()
 	go func() { io.Copy(io.Discard, os.Stdin); os.Exit(0) }()
@@ -119,7 +122,7 @@ func otherProcess(b *testing.B, ours Role, echo string) *Queue {
 	b.Helper()
 	socket := socketPath(b)
 	e := newEnd(b, Config{Socket: socket, Role: ours})
-	cmd := exec.Command(os.Args[0], "-test.run=^TestBenchPeer$")
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), benchEnv+"="+socket+" "+(1-ours).String()+echo)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
