@@ -46,7 +46,8 @@ type Memif struct {
 	// the MTU needs.
 	RingSize, BufferSize int
 
-	// MTU is the largest IP packet. Default 1500.
+	// MTU is the largest IP packet, on both sides: the protocol does not tell, and
+	// what is larger is dropped and counted. Default 1500.
 	MTU int
 
 	// MAC is the stack's address on the link. Default: made up.
