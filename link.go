@@ -16,7 +16,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/stack"
 )
 
-// A Link is where a stack's packets go: AFXDP, TAP, or an end of a Wire.
+// A Link is where a stack's packets go: AFXDP, TAP, Memif, or an end of a Wire.
 type Link interface {
 	open(*Config) (openLink, error)
 }

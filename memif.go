@@ -16,8 +16,8 @@ const (
 	MemifSlave                   // connects, and makes the memory
 )
 
-// Memif is shared memory between this process and another: a second stack, VPP,
-// or a program with DPDK's net_memif. The link is there at once; packets pass
+// Memif is shared memory between this process and another: a second stack, or
+// a program with DPDK's net_memif. The link is there at once; packets pass
 // while the other side is there, which may come, go, crash and come back at any
 // time. The Config's Logger hears of it.
 //
@@ -46,7 +46,8 @@ type Memif struct {
 	// the MTU needs.
 	RingSize, BufferSize int
 
-	// MTU is the largest IP packet. Default 1500.
+	// MTU is the largest IP packet, on both sides: the protocol does not tell, and
+	// what is larger is dropped and counted. Default 1500.
 	MTU int
 
 	// MAC is the stack's address on the link. Default: made up.

@@ -13,6 +13,7 @@
 //	transmit.go  5. transmit: control, ACK, data
 //	handler.go   applications that run on the shard: the event door
 //	hold.go      ACKs that wait for an answer
+//	stall.go     a device that has no room
 //	outside.go   link, addresses, routes and neighbours that change
 //	nexthop.go   the way to a neighbour, and waiting for it
 //	listener.go  listening ports and their backlogs

@@ -40,8 +40,9 @@ type Device struct {
 	retry    time.Duration
 	retryAt  time.Time
 	upSince  time.Time
-	rescueAt time.Time
+	checkAt  time.Time
 	kicks    []uint64 // of each queue, at the last look
+	ghosts   []ghost
 
 	mu    sync.Mutex // guards state
 	state State

@@ -1,5 +1,5 @@
 // Package memif carries Ethernet frames between two processes through shared
-// memory: the memif protocol, version 2, in either role, as VPP and DPDK speak it.
+// memory: the memif protocol, version 2, in either role, as DPDK's driver speaks it.
 //
 // Whoever sets up a stack calls Open, runs Serve on a goroutine of its own, and
 // hands each Queue to one shard. Serve keeps the control connection; while there

@@ -33,7 +33,11 @@ func startTestpmd(t *testing.T, role, socket, mode string, queues int, extra str
 		t.Skip("dpdk-testpmd wants to be root")
 	}
 	prefix := fmt.Sprintf("mtcp%d%s", os.Getpid(), filepath.Base(t.TempDir()))
-	vdev := fmt.Sprintf("net_memif0,role=%s,id=7,socket=%s,socket-abstract=no%s", role, socket, extra)
+	abstract := "no"
+	if name, ok := strings.CutPrefix(socket, "@"); ok {
+		socket, abstract = name, "yes"
+	}
+	vdev := fmt.Sprintf("net_memif0,role=%s,id=7,socket=%s,socket-abstract=%s%s", role, socket, abstract, extra)
 	p := &testpmd{ended: make(chan struct{})}
 	p.cmd = exec.Command(path, "--lcores", "(0,1)@(0,1)", "--no-huge", "-m", "128", "--no-pci", "--no-telemetry",
 		"--file-prefix", prefix, "--vdev", vdev, "--",
@@ -138,6 +142,24 @@ func TestDPDK_KnowsTheSecret(t *testing.T) {
 	e := newEnd(t, Config{Socket: socket, Role: Slave, ID: 7, Secret: "sesame", RingSize: 64})
 	e.expect(true)
 	echo(t, e.Queue(0), 50, asIs)
+}
+
+// TestDPDK_MeetsInTheAbstractNamespace, which is its default.
+func TestDPDK_MeetsInTheAbstractNamespace(t *testing.T) {
+	for _, ours := range []Role{Master, Slave} {
+		socket := "@" + socketPath(t)
+		theirs := "client"
+		if ours == Slave {
+			theirs = "server"
+			startTestpmd(t, theirs, socket, "io", 1, "")
+		}
+		e := newEnd(t, Config{Socket: socket, Role: ours, ID: 7})
+		if ours == Master {
+			startTestpmd(t, theirs, socket, "io", 1, "")
+		}
+		e.expect(true)
+		echo(t, e.Queue(0), 10, asIs)
+	}
 }
 
 // TestDPDK_WhenItIsKilledTheNextOneIsFound kills it without a word, while frames

@@ -1,6 +1,7 @@
 package memif
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -218,6 +219,106 @@ func TestQueue_DoesNotAllocate(t *testing.T) {
 			b.Wait(0)
 		}); n != 0 {
 			t.Errorf("%v allocations per batch", n)
+		}
+	})
+}
+
+// TestRecv_LendsWhatThePeerCannotWrite: a frame stays as it was checked, whatever
+// the peer does to the buffer that it came in.
+func TestRecv_LendsWhatThePeerCannotWrite(t *testing.T) {
+	directions(t, nil, func(t *testing.T, from, to *end) {
+		a, b := from.Queue(0), to.Queue(0)
+		settled(a, b)
+		for _, size := range []int{60, 256, 257, 1514} {
+			transmit(a, bytes.Repeat([]byte{1}, size))
+			var rx [1]link.Frame
+			for b.Recv(clock, rx[:]) == 0 {
+			}
+			clear(a.peer.regions[0][1<<16:]) // all the buffers
+			if !bytes.Equal(rx[0].Bytes, bytes.Repeat([]byte{1}, size)) {
+				t.Errorf("a frame of %d changes after it was received", size)
+			}
+			b.Release(rx[:])
+		}
+	})
+}
+
+// TestReserve_LendsWhatThePeerCannotWrite, likewise.
+func TestReserve_LendsWhatThePeerCannotWrite(t *testing.T) {
+	directions(t, nil, func(t *testing.T, from, to *end) {
+		a, b := from.Queue(0), to.Queue(0)
+		settled(b, a)
+		var tx [1]link.Frame
+		a.Reserve(tx[:])
+		tx[0].Bytes = tx[0].Bytes[:100]
+		copy(tx[0].Bytes, bytes.Repeat([]byte{1}, 100))
+		clear(b.peer.regions[0][1<<16:])
+		if !bytes.Equal(tx[0].Bytes, bytes.Repeat([]byte{1}, 100)) {
+			t.Error("a frame changes before it is sent")
+		}
+		a.Send(clock, tx[:])
+	})
+}
+
+// TestRecv_ForgetsTheRestOfAChainThatWasDropped: it comes later, and must not be
+// taken for a packet of its own.
+func TestRecv_ForgetsTheRestOfAChainThatWasDropped(t *testing.T) {
+	directions(t, nil, func(t *testing.T, from, to *end) {
+		a, b := from.Queue(0), to.Queue(0)
+		settled(b, a)
+		p := &a.pair
+		piece := func(i, flags uint16) {
+			d := p.tx.load(i)
+			d.flags, d.length, d.offset = flags, 100, 1<<17
+			p.tx.store(i, d)
+		}
+		publish := func(n uint16) {
+			p.publish(n)
+			settled(b)
+		}
+		piece(0, flagNext)
+		publish(1)
+		piece(1, flagNext)
+		publish(2)
+		piece(2, 0)
+		piece(3, flagNext) // a whole one, of two pieces
+		piece(4, 0)
+		p.publish(5)
+		if got := fetch(t, b, 1); len(got[0]) != 200 {
+			t.Errorf("%d octets, want the two pieces of 100 of the second chain", len(got[0]))
+		}
+		if s := b.drops.stats(); s.RxCut != 1 {
+			t.Errorf("drops %+v, want one packet that was cut", s)
+		}
+	})
+}
+
+// TestSend_FindsRoomOnlyOnce: what a batch has used is not free because it is not
+// yet published.
+func TestSend_FindsRoomOnlyOnce(t *testing.T) {
+	directions(t, func(m, s *Config) { s.RingSize = 32 }, func(t *testing.T, from, to *end) {
+		a, b := from.Queue(0), to.Queue(0)
+		settled(b, a)
+		for range 32 {
+			transmit(a, make([]byte, 60))
+		}
+		var tx [8]link.Frame
+		a.Reserve(tx[:])
+		a.Recv(clock.Add(stallAfter), nil)
+		if n := a.Reserve(tx[:]); n != 8 {
+			t.Fatalf("%d frames lent to a shard whose peer has stalled", n)
+		}
+		fetch(t, b, 3)
+		for i := range tx {
+			tx[i].Bytes = tx[i].Bytes[:100+i]
+		}
+		a.Send(clock, tx[:])
+		if s := a.drops.stats(); s.TxFull != 5 {
+			t.Errorf("drops %+v, want five: there was room for three", s)
+		}
+		got := fetch(t, b, 32)
+		if last := got[31]; len(got[28]) != 60 || len(last) != 102 {
+			t.Errorf("%d and %d octets at the end, want 60 and 102", len(got[28]), len(last))
 		}
 	})
 }

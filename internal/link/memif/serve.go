@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,6 +37,7 @@ func (d *Device) step(now time.Time) time.Duration {
 		}
 		i++
 	}
+	d.rescue()
 	if d.cfg.Role == Master {
 		d.accept(now)
 	} else if len(d.sessions) == 0 && !now.Before(d.retryAt) {
@@ -58,9 +60,8 @@ func (d *Device) look(s *session, now time.Time) error {
 	if f := s.peer.blamed(); f != noFault {
 		return faultError(f)
 	}
-	if !now.Before(d.rescueAt) {
-		d.rescueAt = now.Add(kickCheck)
-		return d.rescue(s)
+	if !now.Before(d.checkAt) {
+		return d.check(now)
 	}
 	return nil
 }
@@ -70,21 +71,53 @@ type faultError fault
 
 func (e faultError) Error() string { return fault(e).String() }
 
-// rescue looks for a kick that hangs since the last look. Whoever holds an event
-// descriptor can fill its counter and make writing to it block; reading lets
-// the shard go on.
-func (d *Device) rescue(s *session) error {
+// check looks for a kick that hangs since the last look. Whoever holds an event
+// descriptor can fill its counter and make writing to it block.
+func (d *Device) check(now time.Time) error {
+	d.checkAt = now.Add(kickCheck)
 	for i, q := range d.queues {
 		n := q.kicks.Load()
-		if n&1 == 0 || n != d.kicks[i] {
-			d.kicks[i] = n
-			continue
+		if n&1 != 0 && n == d.kicks[i] {
+			return faultError(faultBell)
 		}
-		var b [8]byte
-		_, _ = unix.Preadv2(s.peer.pairs[i].txBell, [][]byte{b[:]}, -1, unix.RWF_NOWAIT)
-		return faultError(faultBell)
+		d.kicks[i] = n
 	}
 	return nil
+}
+
+// A ghost is a peer that is gone, perhaps while a kick hangs.
+type ghost struct {
+	peer  *peer
+	kicks []uint64 // of each queue, at the end
+}
+
+// bury keeps a peer until no kick of its time is under way.
+func (d *Device) bury(p *peer) {
+	p.hold()
+	g := ghost{p, make([]uint64, len(d.queues))}
+	for i, q := range d.queues {
+		g.kicks[i] = q.kicks.Load()
+	}
+	d.ghosts = append(d.ghosts, g)
+}
+
+// rescue frees shards that hang: reading a full counter lets the writer go on. If
+// somebody fills it again before, there is another try very soon.
+func (d *Device) rescue() {
+	d.ghosts = slices.DeleteFunc(d.ghosts, func(g ghost) bool {
+		hangs := false
+		for i, q := range d.queues {
+			if n := q.kicks.Load(); n&1 != 0 && n == g.kicks[i] {
+				hangs = true
+				var b [8]byte
+				_, _ = unix.Preadv2(g.peer.pairs[i].txBell, [][]byte{b[:]}, -1, unix.RWF_NOWAIT)
+			}
+		}
+		if !hangs {
+			_ = g.peer.release()
+		}
+		return !hangs
+	})
 }
 
 // drop ends the i-th session.
@@ -98,6 +131,9 @@ func (d *Device) drop(i int, why error, now time.Time) {
 	}
 	if errors.Is(why, io.EOF) {
 		why = errors.New("the peer's process ended the connection")
+	}
+	if wasUp {
+		d.bury(s.peer)
 	}
 	s.end(tell)
 	if d.active == s {
@@ -204,8 +240,11 @@ func (d *Device) rest(now time.Time) time.Duration {
 		if s.state != up {
 			until(s.deadline)
 		} else {
-			until(d.rescueAt)
+			until(d.checkAt)
 		}
+	}
+	if len(d.ghosts) > 0 {
+		until(now)
 	}
 	if d.cfg.Role == Slave && len(d.sessions) == 0 {
 		until(d.retryAt)
@@ -268,4 +307,5 @@ func (d *Device) hangUp() {
 	for len(d.sessions) > 0 {
 		d.drop(len(d.sessions)-1, errors.New("the device was closed"), time.Now())
 	}
+	d.rescue()
 }

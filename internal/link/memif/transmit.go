@@ -88,10 +88,14 @@ func (q *Queue) Send(now mono.Time, tx []link.Frame) {
 		at++
 		octets += len(b)
 	}
-	if at == q.txAt || q.peer == nil {
+	n := at - q.txAt
+	if n == 0 {
 		return
 	}
-	n := at - q.txAt
+	if q.peer == nil { // it lied in the middle of the batch
+		q.drops.txDown.Add(uint64(n))
+		return
+	}
 	q.txAt = at
 	q.counters.TxFrames += uint64(n)
 	q.counters.TxOctets += uint64(octets)
@@ -163,7 +167,7 @@ func (q *Queue) refreshFrom(at uint16) bool {
 var one = [8]byte{1}
 
 // kick rings for the peer. Who else holds that descriptor can make the write
-// block: Serve looks for that, see Device.rescue.
+// block: Serve looks for that, see Device.check.
 func (q *Queue) kick() {
 	q.counters.TxKicks++
 	q.kicks.Add(1)

@@ -26,13 +26,9 @@ func (q *Queue) openSleeper() (err error) {
 	return err
 }
 
-// due reports whether there is something to receive, or news from Serve.
-func (q *Queue) due() bool {
-	if q.turn.Load() != q.seen {
-		return true
-	}
-	return q.peer != nil && q.arrivals() != 0
-}
+// due reports whether there is something to receive. News from Serve come with
+// a Wake.
+func (q *Queue) due() bool { return q.peer != nil && q.arrivals() != 0 }
 
 // Wait blocks until frames may have arrived, the peer has come or gone, Wake was
 // called, or d has passed.
