@@ -9,7 +9,11 @@ FUZZ_TIME  ?= 5s
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := build
-.PHONY: build demo check format vet staticcheck test fuzz planted plain race bench clean
+.PHONY: build demo check format vet staticcheck test fuzz planted plain race examples bench clean
+
+# The examples are a module of their own, so that what they show weighs nothing
+# on who uses the stack.
+MODULES := . examples
 
 build:
 	@CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -o build/mtcp ./cmd/mtcp
@@ -18,20 +22,20 @@ demo: build
 	@build/mtcp demo
 
 check: format vet staticcheck
-	@CGO_ENABLED=0 $(GO) test -short ./...
+	@for m in $(MODULES); do CGO_ENABLED=0 $(GO) -C $$m test -short ./... || exit 1; done
 
 format:
-	@bad=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)); \
+	@bad=$$(for m in $(MODULES); do gofmt -l $$($(GO) -C $$m list -f '{{.Dir}}' ./...); done); \
 	if [ -n "$$bad" ]; then echo "not formatted (mend: gofmt -w):"; echo "$$bad"; exit 1; fi
 
 vet:
-	@$(GO) vet ./...
+	@for m in $(MODULES); do $(GO) -C $$m vet ./... || exit 1; done
 
 staticcheck:
-	@if command -v staticcheck >/dev/null; then staticcheck ./...; fi
+	@if command -v staticcheck >/dev/null; then for m in $(MODULES); do (cd $$m && staticcheck ./...) || exit 1; done; fi
 
 # What fails fast comes first, and go test's own verdict last.
-test: build format vet staticcheck planted fuzz plain race
+test: build format vet staticcheck planted fuzz examples plain race
 
 planted:
 	@if [ -x scripts/planted.sh ]; then echo "== bugs planted on purpose must be found"; scripts/planted.sh; fi
@@ -47,6 +51,9 @@ plain:
 
 race:
 	@scripts/race.sh
+
+examples:
+	@scripts/race.sh examples
 
 bench: build
 	@build/mtcp bench veth -o build/bench.md $(BENCH_ARGS)
