@@ -24,6 +24,7 @@ func start(t *testing.T, c mtcp.WireConfig) (*fasthttp.Client, host.Stop) {
 	client, server := hosttest.Pair(t, c)
 	stop := hosttest.Serve(t, server, serve)
 	f := newClient(client)
+	f.ReadTimeout, f.WriteTimeout = hosttest.Patience, hosttest.Patience
 	t.Cleanup(f.CloseIdleConnections)
 	return f, stop
 }
@@ -62,7 +63,7 @@ func TestFasthttp_ManyClientsAndLargeBodies(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 50 {
 		all.Go(func() {
-			body := hosttest.Pattern(i * 50_000)
+			body := hosttest.Pattern(i * i * 300)
 			if got, err := post(c, body, hosttest.Patience); err != nil || !bytes.Equal(got, body) {
 				t.Errorf("%d octets came back of %d, or they differ; %v", len(got), len(body), err)
 			}

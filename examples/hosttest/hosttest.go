@@ -30,20 +30,13 @@ func Pair(t testing.TB, c mtcp.WireConfig) (client, server *mtcp.Stack) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		done := make(chan error, 2)
+		eventually(t, "connections are left open", func() bool { return open(client)+open(server) == 0 })
 		for _, s := range []*mtcp.Stack{client, server} {
-			go func() {
-				ctx, cancel := context.WithTimeout(context.Background(), Patience)
-				defer cancel()
-				done <- s.Shutdown(ctx)
-			}()
-		}
-		for range 2 {
-			if err := <-done; err != nil {
-				t.Errorf("a connection was left open: %v", err)
+			if err := s.Close(); err != nil {
+				t.Errorf("closing a stack: %v", err)
 			}
 		}
-		noneLeft(t)
+		eventually(t, "goroutines are left inside the stack", func() bool { return inside() == "" })
 	})
 	return client, server
 }
@@ -105,19 +98,29 @@ func Pattern(n int) []byte {
 	return b
 }
 
-// noneLeft has the test fail if goroutines go on that are inside the stack.
-func noneLeft(t testing.TB) {
-	for limit := time.Now().Add(Patience); ; time.Sleep(time.Millisecond) {
-		var b strings.Builder
-		pprof.Lookup("goroutine").WriteTo(&b, 2)
-		left := slices.DeleteFunc(strings.Split(b.String(), "\n\n"), func(g string) bool {
-			return !strings.Contains(g, "mtcp-go/mtcp/internal/") && !strings.Contains(g, "mtcp-go/mtcp.(")
-		})
-		if len(left) == 0 {
-			return
-		}
+// open counts the connections of a stack that have not ended.
+func open(s *mtcp.Stack) (n int) {
+	for _, shard := range s.Stats() {
+		n += shard.Connections
+	}
+	return n
+}
+
+// inside returns the stacks of goroutines that are in calls of mtcp.
+func inside() string {
+	var b strings.Builder
+	pprof.Lookup("goroutine").WriteTo(&b, 2)
+	return strings.Join(slices.DeleteFunc(strings.Split(b.String(), "\n\n"), func(g string) bool {
+		return !strings.Contains(g, "mtcp-go/mtcp/internal/") && !strings.Contains(g, "mtcp-go/mtcp.(")
+	}), "\n\n")
+}
+
+// eventually waits for a state that something else brings about.
+func eventually(t testing.TB, otherwise string, f func() bool) {
+	t.Helper()
+	for limit := time.Now().Add(Patience); !f(); time.Sleep(time.Millisecond) {
 		if time.Now().After(limit) {
-			t.Errorf("still inside the stack:\n%s", strings.Join(left, "\n\n"))
+			t.Errorf("%s\n%s", otherwise, inside())
 			return
 		}
 	}

@@ -59,11 +59,11 @@ func use(t *testing.T, c *redis.Client) {
 
 // useValues takes more connections than the pool has, at a time.
 func useValues(ctx context.Context, t *testing.T, c *redis.Client) {
-	large := string(hosttest.Pattern(4 << 20))
+	large := string(hosttest.Pattern(1 << 20))
 	var all sync.WaitGroup
 	for i := range 50 {
 		all.Go(func() {
-			key, want := fmt.Sprint("key", i), large[:i*50_000]
+			key, want := fmt.Sprint("key", i), large[:i*i*300]
 			if err := c.Set(ctx, key, want, 0).Err(); err != nil {
 				t.Errorf("SET %s: %v", key, err)
 			}
