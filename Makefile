@@ -3,13 +3,14 @@
 # make test    everything: race detector, privileged tests when root, fuzzing, planted bugs
 # make bench   compare with the kernel's TCP on a veth (root, some three minutes)
 # make build   the command, static, as build/mtcp
+# make picture draw docs/architecture.svg anew from the code
 
 GO         ?= go
 FUZZ_TIME  ?= 5s
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := build
-.PHONY: build demo check format vet staticcheck test fuzz planted plain race examples bench clean
+.PHONY: build demo check format vet staticcheck test fuzz planted plain race examples picture bench clean
 
 # The examples are a module of their own, so that what they show weighs nothing
 # on who uses the stack.
@@ -54,6 +55,9 @@ race:
 
 examples:
 	@scripts/race.sh examples
+
+picture:
+	@$(GO) run ./scripts/picture
 
 bench: build
 	@build/mtcp bench veth -o build/bench.md $(BENCH_ARGS)

@@ -21,6 +21,7 @@ const module = "github.com/mtcp-go/mtcp"
 // below its own. A new package gets a line here first.
 var layers = map[string]int{
 	"cmd/mtcp":            9,
+	"scripts/picture":     9, // draws this table
 	".":                   8,
 	"internal/stack":      7,
 	"internal/runner":     6,
