@@ -13,13 +13,13 @@ const apart = 5.0 // the two directions from their middle
 // drawWay draws both directions, each hop with its arrow.
 func drawWay(c *canvas, g *graph) {
 	first, last := g.box[wayIn[0].dir], g.box[wayOut[0].dir]
-	y, appX, appY := first.y+first.h/2, last.x+last.w/2+60, last.y+last.h/2
+	y, appX, appY := first.y+first.h/2, last.x-last.w/2-gapApp, last.y+last.h/2
 	c.pill(16, y-16, 60, "NIC")
-	c.pill(appX, appY-16, 150, "the application")
+	c.pill(appX-appWidth, appY-16, appWidth, "the application")
 	c.level(76, first.x-first.w/2, y-apart, "in")
 	c.level(first.x-first.w/2, 76, y+apart, "out")
-	c.level(last.x+last.w/2, appX, appY-apart, "in")
-	c.level(appX, last.x+last.w/2, appY+apart, "out")
+	c.level(last.x-last.w/2, appX, appY-apart, "in")
+	c.level(appX, last.x-last.w/2, appY+apart, "out")
 	c.way(g, wayIn, "in", -apart)
 	c.way(g, wayOut, "out", apart)
 }

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -59,8 +58,8 @@ func TestPicture_BoxesHoldTheirText(t *testing.T) {
 				t.Errorf("%s: %q is wider than its box", n.pkg.dir, l)
 			}
 		}
-		if len(lines) > maxLines || strings.HasSuffix(lines[len(lines)-1], "…") {
-			t.Errorf("%s: its doc.go takes too long to say what it is for: %q", n.pkg.dir, n.pkg.purpose)
+		if len(lines) > maxLines {
+			t.Errorf("%s: %d lines", n.pkg.dir, len(lines))
 		}
 	}
 }

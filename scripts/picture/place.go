@@ -16,6 +16,8 @@ const (
 	laneWidth = 2.0
 	wayWidth  = 26.0
 	boxMax    = 208.0
+	appWidth  = 150.0
+	gapApp    = 50.0
 	titleSize = 13.0
 	textSize  = 10.5
 	lineY     = 13.0
@@ -52,7 +54,7 @@ func (g *graph) place() {
 
 // sizes gives a band's boxes their widths and heights, and first places.
 func (g *graph) sizes(b []*node) {
-	free, boxes := right-left, 0
+	free, boxes := right-start(b), 0
 	for i, n := range b {
 		n.w = laneWidth
 		if n.isWay {
@@ -68,7 +70,7 @@ func (g *graph) sizes(b []*node) {
 		}
 	}
 	w := min(boxMax, free/float64(max(boxes, 1)))
-	x := left
+	x := start(b)
 	for i, n := range b {
 		if !n.isLane {
 			n.w = w
@@ -83,6 +85,15 @@ func (g *graph) sizes(b []*node) {
 		n.x = x + n.w/2
 		x += n.w
 	}
+}
+
+// start is where a band begins; the application is left of the package that it
+// calls.
+func start(b []*node) float64 {
+	if len(b) > 0 && b[0].pkg.dir == wayOut[0].dir && !b[0].isLane {
+		return left + appWidth + gapApp
+	}
+	return left
 }
 
 func gap(a, b *node) float64 {
@@ -118,7 +129,7 @@ func settle(b []*node) {
 		return
 	}
 	last := len(b) - 1
-	lo, hi := left+b[0].w/2, right-b[last].w/2-offset[last]
+	lo, hi := start(b)+b[0].w/2, right-b[last].w/2-offset[last]
 	i := 0
 	for _, p := range pools {
 		for range int(p.n) {
