@@ -9,12 +9,12 @@ GO         ?= go
 FUZZ_TIME  ?= 5s
 BENCH_ARGS ?=
 
-.DEFAULT_GOAL := build
-.PHONY: build demo check format vet staticcheck test fuzz planted plain race examples picture bench clean
-
 # The examples are a module of their own, so that what they show weighs nothing
 # on who uses the stack.
 MODULES := . examples
+
+.DEFAULT_GOAL := build
+.PHONY: build demo check format vet staticcheck test fuzz planted plain race bench clean
 
 build:
 	@CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -o build/mtcp ./cmd/mtcp
@@ -52,6 +52,8 @@ plain:
 
 race:
 	@scripts/race.sh
+
+.PHONY: examples picture
 
 examples:
 	@scripts/race.sh examples

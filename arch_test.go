@@ -21,7 +21,6 @@ const module = "github.com/mtcp-go/mtcp"
 // below its own. A new package gets a line here first.
 var layers = map[string]int{
 	"cmd/mtcp":            9,
-	"scripts/picture":     9, // draws this table
 	".":                   8,
 	"internal/stack":      7,
 	"internal/runner":     6,
@@ -49,6 +48,7 @@ var layers = map[string]int{
 	"internal/prf":        1, // keyed hashing for ISNs, offsets and ports
 	"internal/wire":       2, // header formats speak of drop reasons and sequence numbers
 	"internal/arena":      1,
+	"scripts/picture":     9, // draws this table
 }
 
 // pure packages are arithmetic: no goroutine, channel, lock, clock, log,
