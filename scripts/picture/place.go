@@ -16,6 +16,7 @@ const (
 	laneWidth = 2.0
 	wayWidth  = 26.0
 	boxMax    = 208.0
+	boxAlone  = 300.0
 	appWidth  = 150.0
 	gapApp    = 50.0
 	titleSize = 13.0
@@ -70,6 +71,9 @@ func (g *graph) sizes(b []*node) {
 		}
 	}
 	w := min(boxMax, free/float64(max(boxes, 1)))
+	if boxes == 1 {
+		w = min(boxAlone, free)
+	}
 	x := start(b)
 	for i, n := range b {
 		if !n.isLane {
