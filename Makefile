@@ -3,10 +3,15 @@
 # make test    everything: race detector, privileged tests when root, fuzzing, planted bugs
 # make bench   compare with the kernel's TCP on a veth (root, some three minutes)
 # make build   the command, static, as build/mtcp
+# make picture draw docs/architecture.svg anew from the code
 
 GO         ?= go
 FUZZ_TIME  ?= 5s
 BENCH_ARGS ?=
+
+# The examples are a module of their own, so that what they show weighs nothing
+# on who uses the stack.
+MODULES := . examples
 
 .DEFAULT_GOAL := build
 .PHONY: build demo check format vet staticcheck test fuzz planted plain race bench clean
@@ -18,20 +23,20 @@ demo: build
 	@build/mtcp demo
 
 check: format vet staticcheck
-	@CGO_ENABLED=0 $(GO) test -short ./...
+	@for m in $(MODULES); do CGO_ENABLED=0 $(GO) -C $$m test -short ./... || exit 1; done
 
 format:
-	@bad=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)); \
+	@bad=$$(for m in $(MODULES); do gofmt -l $$($(GO) -C $$m list -f '{{.Dir}}' ./...); done); \
 	if [ -n "$$bad" ]; then echo "not formatted (mend: gofmt -w):"; echo "$$bad"; exit 1; fi
 
 vet:
-	@$(GO) vet ./...
+	@for m in $(MODULES); do $(GO) -C $$m vet ./... || exit 1; done
 
 staticcheck:
-	@if command -v staticcheck >/dev/null; then staticcheck ./...; fi
+	@if command -v staticcheck >/dev/null; then for m in $(MODULES); do (cd $$m && staticcheck ./...) || exit 1; done; fi
 
 # What fails fast comes first, and go test's own verdict last.
-test: build format vet staticcheck planted fuzz plain race
+test: build format vet staticcheck planted fuzz examples plain race
 
 planted:
 	@if [ -x scripts/planted.sh ]; then echo "== bugs planted on purpose must be found"; scripts/planted.sh; fi
@@ -47,6 +52,14 @@ plain:
 
 race:
 	@scripts/race.sh
+
+.PHONY: examples picture
+
+examples:
+	@scripts/race.sh examples
+
+picture:
+	@$(GO) run ./scripts/picture
 
 bench: build
 	@build/mtcp bench veth -o build/bench.md $(BENCH_ARGS)

@@ -15,7 +15,7 @@ import (
 // Config describes a Stack. Link and Addresses are needed; the zero value of
 // every other field is its default. Package config reads one from a file.
 type Config struct {
-	// Link is where packets go: AFXDP, TAP, or an end of a Wire.
+	// Link is where packets go: AFXDP, TAP, Memif, or an end of a Wire.
 	Link Link
 
 	// Addresses are the stack's own, with their prefix lengths; the kernel must
@@ -30,23 +30,36 @@ type Config struct {
 	// can be sent.
 	ProbeAddresses bool
 
+	// Memory bounds the octets that the stack takes, all shards together and
+	// whatever happens: connections, rings, tables, packet frames. Connections,
+	// TimeWaits and RingMemory follow from it where they are not given; what is
+	// too small for what was asked for is refused. None of it is touched before it
+	// is needed. Default: no budget, each part has its own default; 1MiB to 64TiB.
+	//
+	// Stack.Memory tells how it is divided. What applications hold on the Go heap,
+	// a Conn above all, is theirs: docs/LIMITS.md has the numbers.
+	Memory int
+
 	// Connections bounds the connections of each shard; beyond it SYNs are
-	// dropped and counted. Default: 131072; 1 to 268435456.
+	// dropped and counted. Default: 131072, or a part of Memory; 1 to 268435456.
 	Connections int
 
 	// TimeWaits bounds the TIME_WAIT records of each shard, of 64 octets each;
-	// beyond it the oldest give way, and are counted. Default: 262144; 1 to
-	// 268435456.
+	// beyond it the oldest give way, and are counted. Default: 262144, or twice
+	// Connections with Memory; 1 to 268435456.
 	TimeWaits int
 
 	// RingMemory bounds the octets of each shard's send and receive rings, of
 	// which connections take what they need and give it back when idle. Default:
-	// 512MiB; 4MiB to 1TiB.
+	// 512MiB, or what is left of Memory; 4MiB to 1TiB.
 	RingMemory int
 
 	// Backlog bounds, per shard, the connections of a listener that wait for
-	// Accept, and by twice that number those that are half open. Default: 4096;
-	// 1 to 1048576 connections.
+	// Accept, and by twice that number those that are half open. Default: 4096, or
+	// Connections if that is less; 1 to 1048576 connections.
+	//
+	// Listeners whose queues together would take more than 64 MiB, or a 32nd of
+	// Memory (at least 1 MiB), are refused with ENOBUFS.
 	Backlog int
 
 	// PortFirst is the first of the ports that dials, and listeners on port 0,
@@ -59,6 +72,16 @@ type Config struct {
 	// Neighbours bounds the ARP entries of each shard; beyond it idle ones give
 	// way. Default: 1024; 8 to 32768.
 	Neighbours int
+
+	// Cores are those that the shards' threads are pinned to, in turn. It suits
+	// handlers of package event; where goroutines use the connections each round
+	// then costs switches between threads. None leaves the shards where the Go
+	// scheduler has them. Default: none; each 0 to 1023.
+	Cores []int
+
+	// BusyPoll keeps idle shards from sleeping, each of which then takes all of a
+	// core: a round trip is spared a wake-up of some 50 µs.
+	BusyPoll bool
 
 	TCP TCP // how TCP behaves
 	IP  IP  // how IP behaves
@@ -75,6 +98,9 @@ type Config struct {
 	// reached by others needs.
 	Seed uint64
 }
+
+// defaultBacklog is that of a stack with as many connections.
+const defaultBacklog = 4096
 
 // complete fills in the defaults and refuses what is out of range.
 func (c *Config) complete() error {
@@ -96,11 +122,14 @@ func (c *Config) stackConfig() stack.Config {
 		Connections: c.Connections,
 		TimeWaits:   c.TimeWaits,
 		RingMemory:  c.RingMemory,
+		Memory:      c.Memory,
 		PortFirst:   uint16(c.PortFirst), // in range
 		PortLast:    uint16(c.PortLast),
 		TCP:         c.TCP.engine(),
 		Host:        c.IP.host(),
 		Neighbours:  neigh.Config{MaxEntries: c.Neighbours},
+		Cores:       c.Cores,
+		BusyPoll:    c.BusyPoll,
 		Probe:       c.ProbeAddresses,
 		Seed:        c.Seed,
 	}

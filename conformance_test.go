@@ -13,7 +13,7 @@ import (
 )
 
 // names collects the functions and methods of the repository as package.Name,
-// and its tests by their names alone.
+// methods also as package.Type.Name, and its tests by their names alone.
 func names(t *testing.T) (code, tests map[string]bool) {
 	t.Helper()
 	code, tests = map[string]bool{}, map[string]bool{}
@@ -33,6 +33,9 @@ func names(t *testing.T) (code, tests map[string]bool) {
 				tests[fn.Name.Name] = true
 			default:
 				code[f.Name.Name+"."+fn.Name.Name] = true
+				if fn.Recv != nil {
+					code[f.Name.Name+"."+receiver(fn)+"."+fn.Name.Name] = true
+				}
 			}
 		}
 		return nil
@@ -41,6 +44,21 @@ func names(t *testing.T) (code, tests map[string]bool) {
 		t.Fatal(err)
 	}
 	return code, tests
+}
+
+// receiver names the type of a method.
+func receiver(fn *ast.FuncDecl) string {
+	t := fn.Recv.List[0].Type
+	if s, ok := t.(*ast.StarExpr); ok {
+		t = s.X
+	}
+	if g, ok := t.(*ast.IndexExpr); ok {
+		t = g.X
+	}
+	if id, ok := t.(*ast.Ident); ok {
+		return id.Name
+	}
+	return ""
 }
 
 // TestConformance_NamedCodeAndTestsExist holds docs/RFC.md against the code: a
@@ -80,5 +98,36 @@ func TestConformance_NamedCodeAndTestsExist(t *testing.T) {
 	}
 	if rows != 160 {
 		t.Errorf("%d rows, want 160: 119 of RFC 9293 and 41 of its companions", rows)
+	}
+}
+
+// TestPacket_NamedCodeExists holds docs/PACKET.md against the code: what it
+// quotes is a function, a file or a test that is there, or an operation.
+func TestPacket_NamedCodeExists(t *testing.T) {
+	text, err := os.ReadFile("docs/PACKET.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, tests := names(t)
+	functions := 0
+	for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(string(text), -1) {
+		switch what := m[1]; {
+		case strings.Contains(what, "/"):
+			if _, err := os.Stat(filepath.Join("internal/link", what)); err != nil {
+				t.Errorf("PACKET.md names the file %s, which does not exist", what)
+			}
+		case strings.HasPrefix(what, "Test"):
+			if !tests[what] {
+				t.Errorf("PACKET.md names the test %s, which does not exist", what)
+			}
+		case strings.HasPrefix(what, "Op"): // a command's
+		case !code[what]:
+			t.Errorf("PACKET.md names the function %s, which does not exist", what)
+		default:
+			functions++
+		}
+	}
+	if functions < 60 {
+		t.Errorf("only %d functions: PACKET.md follows the packet through all of them", functions)
 	}
 }

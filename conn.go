@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/door"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/stack"
 )
@@ -123,7 +124,7 @@ func (c *Conn) waitRead(s sock.Status) error {
 		return io.EOF
 	case sock.Failed:
 		c.told.Store(true)
-		return errorOf(c.app.Block.Errno(), "read")
+		return door.Errno(c.app.Block.Errno(), "read")
 	}
 	if !c.app.ParkRead() {
 		return nil
@@ -225,10 +226,10 @@ func (c *Conn) waitWrite(s sock.Status, want int, call string) error {
 // broken pipe, as in Linux.
 func (c *Conn) writeError(call string) error {
 	why := c.app.Block.Errno()
-	if c.told.Swap(true) && why != sock.Aborted {
+	if c.told.Swap(true) && why != sock.Aborted && why != sock.LinkGone {
 		return os.NewSyscallError(call, syscall.EPIPE)
 	}
-	return errorOf(why, call)
+	return door.Errno(why, call)
 }
 
 // Close closes the connection. What was written is still sent, in the

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 
+	"github.com/mtcp-go/mtcp/internal/door"
 	"github.com/mtcp-go/mtcp/internal/sock"
 )
 
@@ -16,7 +17,7 @@ func (s *Stack) Dial(network, address string) (net.Conn, error) {
 // DialContext connects to an address on the network "tcp" or "tcp4". It fits
 // http.Transport.DialContext and its like.
 func (s *Stack) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	to, err := s.resolve(ctx, network, address, false)
+	to, err := door.Resolve(ctx, network, address, false)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
@@ -39,6 +40,6 @@ func (s *Stack) dial(ctx context.Context, network string, from, to netip.AddrPor
 	}
 	return nil, &net.OpError{
 		Op: "dial", Net: network, Addr: net.TCPAddrFromAddrPort(to),
-		Err: translate(err, "connect"),
+		Err: door.Translate(err, "connect"),
 	}
 }

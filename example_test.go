@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/mtcp-go/mtcp"
@@ -267,4 +269,25 @@ func ExampleConn() {
 	// Output:
 	// a question, <nil>
 	// and an answer, <nil>
+}
+
+// A stack beside a DPDK program, over shared memory: the program runs with
+// --vdev=net_memif0,role=client,id=0,socket=/run/mtcp.sock,socket-abstract=no and
+// may be started, killed and started again at any time.
+func ExampleMemif() {
+	s, err := mtcp.New(mtcp.Config{
+		Link: mtcp.Memif{
+			Socket: filepath.Join(os.TempDir(), "mtcp-example.sock"),
+			Role:   mtcp.MemifMaster,
+			Queues: 2, // and so two shards
+		},
+		Addresses:   []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24")},
+		Connections: 100, TimeWaits: 100, RingMemory: 8 << 20,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close()
+	fmt.Println(len(s.Links()), s.Links()[0].Mode)
+	// Output: 2 memif master
 }

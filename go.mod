@@ -13,5 +13,6 @@ require (
 )
 
 require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/vishvananda/netns v0.0.5 // indirect
 )

@@ -15,32 +15,68 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/link/afxdp"
 	"golang.org/x/net/nettest"
 )
 
-// kinds are the worlds that differ on the way of a packet.
+// kinds are the worlds that differ on the way of a packet. A row here is all
+// that another way needs.
 var kinds = []struct {
 	name string
-	vethOptions
+	kernelOptions
 }{
-	{"Native", vethOptions{}},
-	{"Generic", vethOptions{generic: true, whole: true}},
-	{"ChecksumsFilled", vethOptions{filled: true}},
-	{"TwoShards", vethOptions{queues: 2}},
+	{"Native", kernelOptions{link: AFXDP{}}},
+	{"Generic", kernelOptions{link: AFXDP{Generic: true}, whole: true}},
+	{"ChecksumsFilled", kernelOptions{link: AFXDP{}, filled: true}},
+	{"TwoShards", kernelOptions{link: AFXDP{}, queues: 2}},
+	{"Shared", kernelOptions{link: AFXDP{Shared: true}}},
+	{"TAP", kernelOptions{link: TAP{}}},
+	{"TAPTwoQueues", kernelOptions{link: TAP{Queues: 2}}},
 }
 
-// eachKind runs a test in every kind of world and both roles.
-func eachKind(t *testing.T, f func(t *testing.T, w *vethWorld, h *host)) {
+// eachKind runs a test in every kind of world; change, which may be nil, edits
+// what kind.
+func eachKind(t *testing.T, change func(o *kernelOptions), f func(t *testing.T, w *kernelWorld)) {
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
-			w := newVethWorld(t, k.vethOptions)
-			w.eachRole(t, func(t *testing.T, h *host) { f(t, w, h) })
+			o := k.kernelOptions
+			if change != nil {
+				change(&o)
+			}
+			f(t, newKernelWorld(t, o))
 		})
 	}
 }
 
+// everyKind makes all kinds of worlds at once, for tests that mostly wait.
+func everyKind(t *testing.T, change func(o *kernelOptions)) map[string]*kernelWorld {
+	t.Helper()
+	worlds := make(map[string]*kernelWorld)
+	for _, k := range kinds {
+		o := k.kernelOptions
+		if change != nil {
+			change(&o)
+		}
+		w, missing := tryKernelWorld(t, o)
+		if missing != nil {
+			t.Run(k.name, func(t *testing.T) { t.Skip(missing) })
+			continue
+		}
+		worlds[k.name] = w
+	}
+	return worlds
+}
+
+// eachKindAndRole runs a test in every kind of world with either side as the
+// one that listens.
+func eachKindAndRole(t *testing.T, f func(t *testing.T, w *kernelWorld, h *host)) {
+	eachKind(t, nil, func(t *testing.T, w *kernelWorld) {
+		w.eachRole(t, func(t *testing.T, h *host) { f(t, w, h) })
+	})
+}
+
 func TestInterop_ConnPassesNettest(t *testing.T) {
-	eachKind(t, func(t *testing.T, _ *vethWorld, h *host) {
+	eachKindAndRole(t, func(t *testing.T, _ *kernelWorld, h *host) {
 		l := h.mustListen(t, h.ip+":0")
 		nettest.TestConn(t, func() (net.Conn, net.Conn, func(), error) {
 			c, err := h.dial(context.Background(), "tcp", l.Addr().String())
@@ -57,21 +93,17 @@ func TestInterop_ConnPassesNettest(t *testing.T) {
 }
 
 func TestInterop_ListenerKeepsTheRules(t *testing.T) {
-	for _, k := range kinds {
-		t.Run(k.name, func(t *testing.T) {
-			w := newVethWorld(t, k.vethOptions)
-			testListener(t, func(testing.TB) *host { return w.serving() })
-		})
-	}
+	eachKind(t, nil, func(t *testing.T, w *kernelWorld) {
+		testListener(t, func(testing.TB) *host { return w.serving() })
+	})
 }
 
 func TestInterop_ErrorsAreThoseOfPackageNet(t *testing.T) {
-	w, theirs := newVethWorld(t, vethOptions{}), kernelHost(t)
-	w.eachRole(t, func(t *testing.T, h *host) { compareErrors(t, h, theirs) })
+	eachKindAndRole(t, func(t *testing.T, _ *kernelWorld, h *host) { compareErrors(t, h, kernelHost(t)) })
 }
 
 func TestInterop_TransfersBothWays(t *testing.T) {
-	eachKind(t, func(t *testing.T, w *vethWorld, h *host) {
+	eachKindAndRole(t, func(t *testing.T, w *kernelWorld, h *host) {
 		sizes := []int{0, 1, 1447, 1448, 1449, 65_535, 65_537, 1 << 20}
 		for i, n := range sizes {
 			_, c, s := h.open(t)
@@ -90,7 +122,7 @@ func large() int {
 }
 
 func TestInterop_LargeTransfersBothWays(t *testing.T) {
-	eachKind(t, func(t *testing.T, w *vethWorld, h *host) {
+	eachKindAndRole(t, func(t *testing.T, w *kernelWorld, h *host) {
 		_, c, s := h.open(t)
 		within(t, "the transfer", func() { transfer(t, c, s, large(), large()+1) })
 		reportDrops(t, w)
@@ -98,7 +130,7 @@ func TestInterop_LargeTransfersBothWays(t *testing.T) {
 }
 
 // reportDrops logs what was dropped: nothing but what belongs to other hosts.
-func reportDrops(t *testing.T, w *vethWorld) {
+func reportDrops(t *testing.T, w *kernelWorld) {
 	t.Helper()
 	for _, s := range w.ours.Stats() {
 		t.Logf("%d segments in and %d out, %d again, %d handed over, unfilled checksums %d, drops %v, by the device %d and %d",
@@ -107,38 +139,9 @@ func reportDrops(t *testing.T, w *vethWorld) {
 }
 
 func TestInterop_ManyInParallel(t *testing.T) {
-	eachKind(t, func(t *testing.T, w *vethWorld, h *host) {
+	eachKindAndRole(t, func(t *testing.T, w *kernelWorld, h *host) {
 		const n = 50
-		l := h.mustListen(t, h.ip+":0")
-		within(t, "all transfers", func() {
-			var all sync.WaitGroup
-			for i := range n {
-				all.Go(func() {
-					c, err := h.dial(context.Background(), "tcp", l.Addr().String())
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					defer c.Close()
-					b := pattern(i * 5000)
-					all.Go(func() {
-						c.Write(b)
-						c.(stream).CloseWrite()
-					})
-					if got, err := io.ReadAll(c); err != nil || !bytes.Equal(got, b) {
-						t.Errorf("%d octets came back of %d, or they differ; %v", len(got), len(b), err)
-					}
-				})
-			}
-			for range n {
-				s := mustAccept(t, l)
-				all.Go(func() {
-					io.Copy(s, s)
-					s.Close()
-				})
-			}
-			all.Wait()
-		})
+		parallelEchoes(t, h, n, 5000)
 		if len(w.ours.Links()) == 2 && h.ip == oursIP {
 			for i, s := range w.ours.Stats() {
 				if s.PassiveOpens == 0 {
@@ -149,9 +152,44 @@ func TestInterop_ManyInParallel(t *testing.T) {
 	})
 }
 
+// parallelEchoes makes n connections at once; each sends some multiple of step
+// octets, which must all come back.
+func parallelEchoes(t *testing.T, h *host, n, step int) {
+	t.Helper()
+	l := h.mustListen(t, h.ip+":0")
+	within(t, "all transfers", func() {
+		var all sync.WaitGroup
+		for i := range n {
+			all.Go(func() {
+				c, err := h.dial(context.Background(), "tcp", l.Addr().String())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer c.Close()
+				b := pattern(i * step)
+				all.Go(func() {
+					c.Write(b)
+					c.(stream).CloseWrite()
+				})
+				if got, err := io.ReadAll(c); err != nil || !bytes.Equal(got, b) {
+					t.Errorf("%d octets came back of %d, or they differ; %v", len(got), len(b), err)
+				}
+			})
+		}
+		for range n {
+			s := mustAccept(t, l)
+			all.Go(func() {
+				io.Copy(s, s)
+				s.Close()
+			})
+		}
+		all.Wait()
+	})
+}
+
 func TestInterop_HalfCloseEachWay(t *testing.T) {
-	w := newVethWorld(t, vethOptions{})
-	w.eachRole(t, func(t *testing.T, h *host) {
+	eachKindAndRole(t, func(t *testing.T, _ *kernelWorld, h *host) {
 		for _, listenerFirst := range []bool{false, true} {
 			_, a, b := h.open(t)
 			if listenerFirst {
@@ -178,8 +216,7 @@ func TestInterop_HalfCloseEachWay(t *testing.T) {
 }
 
 func TestInterop_ResetEachWay(t *testing.T) {
-	w := newVethWorld(t, vethOptions{})
-	w.eachRole(t, func(t *testing.T, h *host) {
+	eachKindAndRole(t, func(t *testing.T, _ *kernelWorld, h *host) {
 		for _, listenerFirst := range []bool{false, true} {
 			_, a, b := h.open(t)
 			if listenerFirst {
@@ -201,8 +238,7 @@ func TestInterop_ResetEachWay(t *testing.T) {
 }
 
 func TestInterop_Refused(t *testing.T) {
-	w := newVethWorld(t, vethOptions{})
-	w.eachRole(t, func(t *testing.T, h *host) {
+	eachKindAndRole(t, func(t *testing.T, _ *kernelWorld, h *host) {
 		if _, err := h.dial(context.Background(), "tcp", h.ip+":9"); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("dialling a port that nobody listens on: %v", err)
 		}
@@ -210,122 +246,218 @@ func TestInterop_Refused(t *testing.T) {
 }
 
 func TestInterop_Unreachable(t *testing.T) {
-	w := newVethWorld(t, vethOptions{change: func(c *Config) { c.Gateway = netip.MustParseAddr(kernelIP) }})
-	if err := w.pair.Ends[1].Sysctl("net.ipv4.ip_forward", "1"); err != nil {
-		t.Fatal(err)
-	}
-	within(t, "finding out", func() {
-		if _, err := w.ours.Dial("tcp", "10.77.0.77:80"); !errors.Is(err, syscall.EHOSTUNREACH) {
-			t.Errorf("dialling a neighbour that is not there: %v", err)
-		}
-		// The gateway, a router without a route, says so by ICMP.
-		if _, err := w.ours.Dial("tcp", "192.0.2.1:80"); !errors.Is(err, syscall.ENETUNREACH) {
-			t.Errorf("dialling a network that is not there: %v", err)
+	worlds := everyKind(t, func(o *kernelOptions) {
+		if !o.isShared() { // whose gateway is the kernel's: see shared_test.go
+			o.change = func(c *Config) { c.Gateway = netip.MustParseAddr(kernelIP) }
 		}
 	})
+	failed := make(map[string]chan error)
+	for name, w := range worlds {
+		result := make(chan error, 1)
+		failed[name] = result
+		go func() {
+			_, err := w.ours.Dial("tcp", "10.77.0.77:80")
+			result <- err
+		}()
+	}
+	for name, w := range worlds {
+		t.Run(name, func(t *testing.T) {
+			within(t, "finding out", func() {
+				if err := <-failed[name]; !errors.Is(err, syscall.EHOSTUNREACH) {
+					t.Errorf("dialling a neighbour that is not there: %v", err)
+				}
+			})
+			if w.isShared() {
+				return
+			}
+			if err := w.kernelAt.Sysctl("net.ipv4.ip_forward", "1"); err != nil {
+				t.Fatal(err)
+			}
+			// The gateway, a router without a route, says so by ICMP.
+			within(t, "being told", func() {
+				if _, err := w.ours.Dial("tcp", "192.0.2.1:80"); !errors.Is(err, syscall.ENETUNREACH) {
+					t.Errorf("dialling a network that is not there: %v", err)
+				}
+			})
+		})
+	}
 }
 
+// Rings go back, neighbours are doubted, and the kernel forgets the queue of a
+// flow on a TAP interface, which it does after three quiet seconds.
 func TestInterop_IdleThenData(t *testing.T) {
-	w := newVethWorld(t, vethOptions{})
-	var ends [][2]stream
-	for _, h := range []*host{w.serving(), w.dialling()} {
-		_, c, s := h.open(t)
-		exchange(t, c, s)
-		ends = append(ends, [2]stream{c, s})
+	const each = 8 // connections of a role: more than one, for the queues
+	worlds, ends := everyKind(t, nil), make(map[string][][2]stream)
+	for name, w := range worlds {
+		for _, h := range []*host{w.serving(), w.dialling()} {
+			for range each {
+				_, c, s := h.open(t)
+				exchange(t, c, s)
+				ends[name] = append(ends[name], [2]stream{c, s})
+			}
+		}
 	}
-	time.Sleep(3 * time.Second) // rings go back, neighbours are doubted
-	if used := w.ours.Stats()[0].RingMemory; used != 0 {
-		t.Errorf("idle connections hold %d octets of rings", used)
-	}
-	for _, e := range ends {
-		within(t, "the transfer", func() { transfer(t, e[0], e[1], 1<<20, 1<<20) })
+	time.Sleep(3500 * time.Millisecond)
+	for name, w := range worlds {
+		t.Run(name, func(t *testing.T) {
+			for i, s := range w.ours.Stats() {
+				if s.RingMemory != 0 {
+					t.Errorf("idle connections of shard %d hold %d octets of rings", i, s.RingMemory)
+				}
+			}
+			for i, e := range ends[name] {
+				first, second := e[i%2], e[1-i%2] // either side may break the silence
+				within(t, "the transfer", func() {
+					exchange(t, first, second)
+					transfer(t, first, second, 1<<18, 1<<18)
+				})
+			}
+			reportDrops(t, w)
+		})
 	}
 }
 
 func TestInterop_LossBothWays(t *testing.T) {
-	w := newVethWorld(t, vethOptions{loss: 0.01})
-	n := large() / 16
-	w.eachRole(t, func(t *testing.T, h *host) {
-		var all sync.WaitGroup
-		for i := range 4 {
-			_, c, s := h.open(t) // the handshake may lose something, too
-			all.Go(func() { transfer(t, c, s, n+i, n-i) })
+	n := large() / 64
+	eachKind(t, func(o *kernelOptions) { o.loss = 0.01 }, func(t *testing.T, w *kernelWorld) {
+		w.eachRole(t, func(t *testing.T, h *host) {
+			var all sync.WaitGroup
+			for i := range 4 {
+				_, c, s := h.open(t) // the handshake may lose something, too
+				all.Go(func() { transfer(t, c, s, n+i, n-i) })
+			}
+			within(t, "the transfers", all.Wait)
+			reportDrops(t, w)
+		})
+		if w.count(func(s *ShardStats) uint64 { return s.Retransmits }) == 0 {
+			t.Error("nothing was sent again: is there loss?")
 		}
-		within(t, "the transfers", all.Wait)
-		reportDrops(t, w)
 	})
-	if w.ours.Stats()[0].Retransmits == 0 {
-		t.Error("nothing was sent again: is there loss?")
-	}
 }
 
 func TestInterop_FullBacklogMakesClientsWait(t *testing.T) {
-	w := newVethWorld(t, vethOptions{change: func(c *Config) { c.Backlog = 4 }})
-	h := w.serving()
-	h.backlog = 4
-	h.full = func(t *testing.T) {
-		eventually(t, "somebody is turned away", func() bool { return w.ours.Stats()[0].Drops["accept_queue_full"] > 0 })
-	}
-	within(t, "everybody", func() { backlogFull(t, h) })
+	eachKind(t, func(o *kernelOptions) { o.change = func(c *Config) { c.Backlog = 4 } }, func(t *testing.T, w *kernelWorld) {
+		h := w.serving()
+		h.backlog = 4
+		h.full = func(t *testing.T) {
+			eventually(t, "somebody is turned away", func() bool {
+				return w.count(func(s *ShardStats) uint64 { return s.Drops["accept_queue_full"] }) > 0
+			})
+		}
+		within(t, "everybody", func() { backlogFull(t, h) })
+	})
 }
 
 func TestInterop_HTTP(t *testing.T) {
-	w := newVethWorld(t, vethOptions{})
 	big := pattern(8 << 20)
-	serve(t, w.ours, ":80", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "big") {
-			w.Write(big)
-			return
-		}
-		echo(w, r)
-	}), nil)
-	tr := &http.Transport{DialContext: w.kernelDial, MaxIdleConnsPerHost: 16}
-	defer tr.CloseIdleConnections()
-	c := &http.Client{Transport: tr, Timeout: patience}
-	var all sync.WaitGroup
-	for i := range 16 {
-		all.Go(func() {
-			for range 10 {
-				ask(t, c, "http://"+oursIP+"/", pattern(i*1000))
+	eachKind(t, nil, func(t *testing.T, w *kernelWorld) {
+		serve(t, w.ours, ":80", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "big") {
+				w.Write(big)
+				return
 			}
-		})
-	}
-	all.Wait()
-	r, err := c.Get("http://" + oursIP + "/big")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	if got, err := io.ReadAll(r.Body); err != nil || !bytes.Equal(got, big) {
-		t.Errorf("%d octets arrived of %d, or they differ; %v", len(got), len(big), err)
-	}
+			echo(w, r)
+		}), nil)
+		tr := &http.Transport{DialContext: w.kernelDial, MaxIdleConnsPerHost: 16}
+		defer tr.CloseIdleConnections()
+		c := &http.Client{Transport: tr, Timeout: patience}
+		var all sync.WaitGroup
+		for i := range 16 {
+			all.Go(func() {
+				for range 10 {
+					ask(t, c, "http://"+oursIP+"/", pattern(i*1000))
+				}
+			})
+		}
+		all.Wait()
+		r, err := c.Get("http://" + oursIP + "/big")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		if got, err := io.ReadAll(r.Body); err != nil || !bytes.Equal(got, big) {
+			t.Errorf("%d octets arrived of %d, or they differ; %v", len(got), len(big), err)
+		}
+	})
 }
 
 // When the stack closes, the kernel's connections are reset, and the interface
-// is the kernel's again.
-func TestInterop_CloseResetsAndLeavesNoProgram(t *testing.T) {
-	w := newVethWorld(t, vethOptions{})
-	_, c, _ := w.serving().open(t)
-	if err := w.ours.Close(); err != nil {
-		t.Fatal(err)
-	}
-	within(t, "the peer's read", func() {
-		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
-			t.Errorf("the peer of a closed stack reads %v", err)
+// is the kernel's again, or gone.
+func TestInterop_CloseResetsAndLeavesNothing(t *testing.T) {
+	eachKind(t, nil, func(t *testing.T, w *kernelWorld) {
+		_, c, _ := w.serving().open(t)
+		if err := w.ours.Close(); err != nil {
+			t.Fatal(err)
 		}
-	})
-	err := w.pair.Ends[0].Do(func() error {
-		s, err := New(Config{
-			Link:        AFXDP{Interface: w.pair.Ends[0].Interface},
-			Addresses:   []netip.Prefix{netip.MustParsePrefix(oursIP + "/24")},
-			Connections: 100, TimeWaits: 100, RingMemory: 4 << 20,
+		within(t, "the peer's read", func() {
+			if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("the peer of a closed stack reads %v", err)
+			}
+		})
+		err := w.oursAt.Do(func() error {
+			s, err := New(Config{
+				Link:        w.link,
+				Addresses:   []netip.Prefix{netip.MustParsePrefix(oursIP + "/24")},
+				Connections: 100, TimeWaits: 100, RingMemory: 4 << 20,
+			})
+			if err != nil {
+				return err
+			}
+			return s.Close()
 		})
 		if err != nil {
-			return err
+			t.Errorf("opening again: %v", err)
 		}
-		return s.Close()
 	})
-	if err != nil {
-		t.Errorf("opening again: %v", err)
+}
+
+// A flow comes to the queue that it was last sent from, which the kernel learns
+// a packet late, and otherwise to one that it chooses by a hash.
+func TestInterop_FlowsThatChangeQueues(t *testing.T) {
+	w := newKernelWorld(t, kernelOptions{link: TAP{Queues: 2}})
+	const rounds, n = 5, 100
+	w.eachRole(t, func(t *testing.T, h *host) {
+		for range rounds { // the same ports again, and what the kernel remembers of them
+			parallelEchoes(t, h, n, 700)
+		}
+		reportDrops(t, w)
+	})
+	for i, s := range w.ours.Stats() {
+		if s.ActiveOpens == 0 || s.PassiveOpens == 0 || s.HandedOver == 0 {
+			t.Errorf("shard %d: %d active opens, %d passive ones, %d segments handed over: none must be 0",
+				i, s.ActiveOpens, s.PassiveOpens, s.HandedOver)
+		}
+		if s.ResetsOut != 0 || s.Drops["frame_handover_full"] != 0 {
+			t.Errorf("shard %d: %d resets sent, drops %v", i, s.ResetsOut, s.Drops)
+		}
+	}
+}
+
+func TestInterop_PacketsLargerThanTheUsualFrames(t *testing.T) {
+	o := kernelOptions{link: AFXDP{FrameSize: 4096}, mtu: 3000}
+	w := newKernelWorld(t, o)
+	if mtu := w.ours.Links()[0].MTU; mtu != o.mtu {
+		t.Errorf("MTU %d, want %d", mtu, o.mtu)
+	}
+	w.eachRole(t, func(t *testing.T, h *host) {
+		_, c, s := h.open(t)
+		within(t, "the transfer", func() { transfer(t, c, s, 4<<20, 4<<20) })
+		reportDrops(t, w)
+	})
+	for _, s := range w.ours.Stats() {
+		if s.OctetsIn/s.SegmentsIn < 1500 {
+			t.Errorf("%d octets in %d segments: they are no larger than usual", s.OctetsIn, s.SegmentsIn)
+		}
+	}
+	for size, want := range map[int]string{0: afxdp.ErrMTU.Error(), 3000: "FrameSize: 3000 is out of range"} {
+		l := w.link.(AFXDP)
+		l.FrameSize = size
+		err := w.oursAt.Do(func() error {
+			_, err := New(Config{Link: l, Addresses: prefixes("10.77.0.2")})
+			return err
+		})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("frames of %d: %v, want %q", size, err, want)
+		}
 	}
 }

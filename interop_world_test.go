@@ -1,7 +1,7 @@
 package mtcp
 
-// The network of the interop tests: our stack over AF_XDP at one end of a veth,
-// the kernel's TCP in a namespace of its own at the other.
+// The network of the interop tests: our stack at one end of a veth or a TAP
+// interface, the kernel's TCP in a namespace of its own at the other.
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/link/afxdp"
+	"github.com/mtcp-go/mtcp/internal/link/tap"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/netconf"
 	"golang.org/x/sys/unix"
@@ -25,55 +26,77 @@ const (
 	kernelIP = "10.77.0.9"
 )
 
-// A vethWorld is a stack and a kernel.
-type vethWorld struct {
-	pair   *netconf.Pair
-	ours   *Stack
-	filter []unix.SockFilter // on every socket of the kernel
+// A kernelWorld is a stack, the kernel as its neighbour, and a link between them.
+type kernelWorld struct {
+	ours     *Stack
+	pair     *netconf.Pair      // nil on a TAP
+	link     Link               // of ours, to open it again
+	oursAt   *netconf.Namespace // where it was opened
+	kernelAt *netconf.Namespace
+	iface    string            // the kernel's end
+	filter   []unix.SockFilter // on every socket of the kernel
 }
 
-// vethOptions say what kind of world; the zero value is the usual one.
-type vethOptions struct {
-	queues  int
-	generic bool
-	filled  bool    // the kernel fills checksums in
-	whole   bool    // the kernel cuts its own segments: no TSO, no GSO
-	loss    float64 // each way
-	change  func(c *Config)
+// kernelOptions say what kind of world. The link's Interface, and a TAP's Peer,
+// are filled in.
+type kernelOptions struct {
+	link   Link
+	queues int     // of the veth
+	filled bool    // the kernel fills checksums in
+	whole  bool    // the kernel cuts its own segments: no TSO, no GSO
+	loss   float64 // each way
+	mtu    int     // of the veth; 0: 1500
+	change func(c *Config)
 }
 
-func newVethWorld(t testing.TB, o vethOptions) *vethWorld {
+// isShared reports that our address is the kernel's, too.
+func (o *kernelOptions) isShared() bool { return isShared(o.link) }
+func (w *kernelWorld) isShared() bool   { return isShared(w.link) }
+
+func isShared(l Link) bool {
+	x, ok := l.(AFXDP)
+	return ok && x.Shared
+}
+
+// newKernelWorld makes a world, or skips the test where the kernel has no such
+// link.
+func newKernelWorld(t testing.TB, o kernelOptions) *kernelWorld {
+	t.Helper()
+	w, missing := tryKernelWorld(t, o)
+	if missing != nil {
+		t.Skip(missing)
+	}
+	return w
+}
+
+func tryKernelWorld(t testing.TB, o kernelOptions) (w *kernelWorld, missing error) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to make network namespaces")
 	}
 	checkLeaks(t)
-	w := &vethWorld{}
-	var err error
-	w.pair, err = netconf.NewPair(
-		netconf.End{Queues: o.queues},
-		netconf.End{
-			Queues: o.queues, ChecksumsFilled: o.filled,
-			Addresses: []netip.Prefix{netip.MustParsePrefix(kernelIP + "/24")},
-		})
-	if err != nil {
-		t.Fatal(err)
+	w = &kernelWorld{}
+	switch l := o.link.(type) {
+	case AFXDP:
+		w.onVeth(t, l, &o)
+	case TAP:
+		w.onTAP(t, l)
+	default:
+		t.Fatalf("no world for a %T", l)
 	}
-	t.Cleanup(func() {
-		if err := w.pair.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	if o.whole {
 		w.cutSegments(t)
 	}
 	c := Config{
-		Link:        AFXDP{Interface: w.pair.Ends[0].Interface, Generic: o.generic},
+		Link:        w.link,
 		Addresses:   []netip.Prefix{netip.MustParsePrefix(oursIP + "/24")},
 		Connections: 1 << 10,
 		TimeWaits:   1 << 10,
 		RingMemory:  64 << 20,
 		Seed:        1,
+	}
+	if w.isShared() {
+		c.Addresses = nil
 	}
 	if o.loss > 0 {
 		c.Link = lossyLink{c.Link, o.loss}
@@ -82,12 +105,12 @@ func newVethWorld(t testing.TB, o vethOptions) *vethWorld {
 	if o.change != nil {
 		o.change(&c)
 	}
-	err = w.pair.Ends[0].Do(func() (err error) {
+	err := w.oursAt.Do(func() (err error) {
 		w.ours, err = New(c)
 		return err
 	})
-	if errors.Is(err, afxdp.ErrKernel) {
-		t.Skip(err)
+	if errors.Is(err, afxdp.ErrKernel) || errors.Is(err, tap.ErrNoTun) {
+		return nil, err
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -97,17 +120,58 @@ func newVethWorld(t testing.TB, o vethOptions) *vethWorld {
 			t.Errorf("closing the stack: %v", err)
 		}
 	})
-	return w
+	return w, nil
 }
+
+// onVeth puts the kernel at the other end of a veth.
+func (w *kernelWorld) onVeth(t testing.TB, l AFXDP, o *kernelOptions) {
+	t.Helper()
+	ends := [2]netconf.End{{Queues: o.queues, MTU: o.mtu}, {Queues: o.queues, MTU: o.mtu, ChecksumsFilled: o.filled, Addresses: prefixes(kernelIP)}}
+	if l.Shared {
+		ends[0].Addresses = prefixes(oursIP)
+		l.DialPorts = 256
+	}
+	p, err := netconf.NewPair(ends[0], ends[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w.pair, l.Interface = p, p.Ends[0].Interface
+	w.link, w.oursAt, w.kernelAt, w.iface = l, p.Ends[0].Namespace, p.Ends[1].Namespace, p.Ends[1].Interface
+}
+
+// onTAP puts the kernel at the other end of a TAP interface.
+func (w *kernelWorld) onTAP(t testing.TB, l TAP) {
+	t.Helper()
+	n, err := netconf.NewNamespace("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		var left []string
+		err := n.Do(func() (err error) { left, err = netconf.Names(); return err })
+		if err = errors.Join(err, n.Close()); err != nil || len(left) != 1 {
+			t.Errorf("interfaces after the stack: %v, %v", left, err)
+		}
+	})
+	l.Interface, l.Peer = "tap", prefixes(kernelIP)
+	w.link, w.oursAt, w.kernelAt, w.iface = l, n, n, l.Interface
+}
+
+func prefixes(ip string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(ip + "/24")} }
 
 // cutSegments has the kernel cut its own segments. Native mode brings that
 // about by itself; in generic mode its peers must be asked to, or their large
 // ones do not fit into a frame.
-func (w *vethWorld) cutSegments(t testing.TB) {
+func (w *kernelWorld) cutSegments(t testing.TB) {
 	t.Helper()
-	err := w.pair.Ends[1].Do(func() error {
+	err := w.kernelAt.Do(func() error {
 		for _, feature := range []string{"tx-tcp-segmentation", "tx-generic-segmentation"} {
-			if err := netconf.SetFeature(w.pair.Ends[1].Interface, feature, false); err != nil {
+			if err := netconf.SetFeature(w.iface, feature, false); err != nil {
 				return err
 			}
 		}
@@ -119,7 +183,7 @@ func (w *vethWorld) cutSegments(t testing.TB) {
 }
 
 // attach puts the world's filter onto a socket before it is used.
-func (w *vethWorld) attach(_, _ string, raw syscall.RawConn) error {
+func (w *kernelWorld) attach(_, _ string, raw syscall.RawConn) error {
 	if w.filter == nil {
 		return nil
 	}
@@ -132,9 +196,9 @@ func (w *vethWorld) attach(_, _ string, raw syscall.RawConn) error {
 }
 
 // kernelDial and kernelListen are package net's, inside the kernel's namespace.
-func (w *vethWorld) kernelDial(ctx context.Context, network, address string) (c net.Conn, err error) {
+func (w *kernelWorld) kernelDial(ctx context.Context, network, address string) (c net.Conn, err error) {
 	d := net.Dialer{Control: w.attach}
-	if broken := w.pair.Ends[1].Do(func() error {
+	if broken := w.kernelAt.Do(func() error {
 		c, err = d.DialContext(ctx, network, address)
 		return nil
 	}); broken != nil {
@@ -143,9 +207,9 @@ func (w *vethWorld) kernelDial(ctx context.Context, network, address string) (c 
 	return c, err
 }
 
-func (w *vethWorld) kernelListen(ctx context.Context, network, address string) (l net.Listener, err error) {
+func (w *kernelWorld) kernelListen(ctx context.Context, network, address string) (l net.Listener, err error) {
 	c := net.ListenConfig{Control: w.attach}
-	if broken := w.pair.Ends[1].Do(func() error {
+	if broken := w.kernelAt.Do(func() error {
 		l, err = c.Listen(ctx, network, address)
 		return nil
 	}); broken != nil {
@@ -156,16 +220,24 @@ func (w *vethWorld) kernelListen(ctx context.Context, network, address string) (
 
 // serving is the host whose listeners are ours and whose clients the kernel's;
 // dialling is the other way round.
-func (w *vethWorld) serving() *host {
+func (w *kernelWorld) serving() *host {
 	return &host{ip: oursIP, listen: w.ours.Listen, dial: w.kernelDial, shards: len(w.ours.Links())}
 }
 
-func (w *vethWorld) dialling() *host {
+func (w *kernelWorld) dialling() *host {
 	return &host{ip: kernelIP, listen: w.kernelListen, dial: w.ours.DialContext}
 }
 
+// count adds up a counter of our shards.
+func (w *kernelWorld) count(f func(s *ShardStats) uint64) (n uint64) {
+	for _, s := range w.ours.Stats() {
+		n += f(&s)
+	}
+	return n
+}
+
 // eachRole runs a test with either side as the one that listens.
-func (w *vethWorld) eachRole(t *testing.T, f func(t *testing.T, h *host)) {
+func (w *kernelWorld) eachRole(t *testing.T, f func(t *testing.T, h *host)) {
 	t.Run("WeListen", func(t *testing.T) { f(t, w.serving()) })
 	t.Run("WeDial", func(t *testing.T) { f(t, w.dialling()) })
 }

@@ -15,9 +15,10 @@ import (
 	"github.com/mtcp-go/mtcp/internal/netconf"
 	"github.com/mtcp-go/mtcp/internal/param"
 	"github.com/mtcp-go/mtcp/internal/runner"
+	"github.com/mtcp-go/mtcp/internal/stack"
 )
 
-// A Link is where a stack's packets go: AFXDP, TAP, or an end of a Wire.
+// A Link is where a stack's packets go: AFXDP, TAP, Memif, or an end of a Wire.
 type Link interface {
 	open(*Config) (openLink, error)
 }
@@ -27,11 +28,36 @@ type openLink struct {
 	queues []link.Queue
 	clock  *runner.Clock
 	close  func() error // after the queues
+
+	// Of an interface of the kernel.
+	name   string
+	watch  *netconf.Watcher
+	hasMAC bool           // its MAC is the stack's
+	share  *share         // nil: the addresses are the stack's own
+	asked  *questions     // with share
+	take   []netip.Prefix // the addresses, with share
+}
+
+// adapt makes the stack one that shares its addresses.
+func (o *openLink) adapt(c *stack.Config) {
+	if o.share == nil {
+		return
+	}
+	c.Addresses, c.Ports, c.Ask, c.Keeper = o.take, o.share.dialPorts(), o.asked.ask, o.share
+}
+
+// endWatch is for a link that no stack came to follow.
+func (o *openLink) endWatch() error {
+	if o.watch == nil {
+		return nil
+	}
+	return o.watch.Close()
 }
 
 // AFXDP opens a network interface beside the kernel: packets to the stack's
-// addresses come to the stack, all others stay the kernel's. It needs
-// CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF.
+// addresses, or with Shared to its ports, come to the stack, all others stay the
+// kernel's. It needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF, and with Shared and a
+// port below 1024 CAP_NET_BIND_SERVICE.
 type AFXDP struct {
 	// Interface is the interface's name. All of its queues are bound, and each
 	// gets a shard.
@@ -69,17 +95,53 @@ type AFXDP struct {
 	// NoTxChecksum fills transmit checksums in software even where the device
 	// could.
 	NoTxChecksum bool
+
+	// Shared leaves the addresses to the kernel, too: only the ports on which the
+	// stack listens, and those of its own connections, come to the stack.
+	// Neighbours and routes are the kernel's, and followed as they change. The
+	// configuration then names which of the interface's addresses to use; none
+	// means all, also those that come later. netfilter does not see the stack's
+	// packets.
+	Shared bool
+
+	// Ports are those that the stack may listen on, with Shared. None means any
+	// that the kernel does not use. Default: none; each 1 to 65535.
+	Ports []uint16
+
+	// DialPorts is how many local ports are kept from the kernel for the stack's
+	// own connections, with Shared. Each is a socket. Default: 1024, or none
+	// without Shared; 1 to 16384 ports.
+	DialPorts int
 }
 
-func (x AFXDP) open(c *Config) (openLink, error) {
+func (x AFXDP) open(c *Config) (o openLink, err error) {
 	if err := param.AFXDP.Complete(&x); err != nil {
 		return openLink{}, fmt.Errorf("afxdp: %w", err)
 	}
-	d, err := afxdp.Open(x.device(c))
-	if err != nil {
+	o = openLink{clock: runner.NewClock(), name: x.Interface, hasMAC: true}
+	if o.watch, err = netconf.Watch(x.Interface); err != nil {
 		return openLink{}, err
 	}
-	o := openLink{clock: runner.NewClock(), close: d.Close}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, o.endWatch())
+		}
+	}()
+	if o.take, err = x.addresses(c, o.watch.Snapshot().Addresses); err != nil {
+		return o, err
+	}
+	cfg := x.device(o.take)
+	d, err := afxdp.Open(cfg)
+	if err != nil {
+		return o, err
+	}
+	o.close = d.Close
+	if x.Shared {
+		o.asked = newQuestions()
+		if o.share, err = openShare(d, &x, c.Addresses, cfg.Addresses); err != nil {
+			return o, errors.Join(err, d.Close())
+		}
+	}
 	for i := range d.Queues() {
 		o.queues = append(o.queues, d.Queue(i))
 	}
@@ -87,7 +149,7 @@ func (x AFXDP) open(c *Config) (openLink, error) {
 }
 
 // device translates to the device's terms.
-func (x AFXDP) device(c *Config) afxdp.Config {
+func (x AFXDP) device(addresses []netip.Prefix) afxdp.Config {
 	cfg := afxdp.Config{
 		Interface: x.Interface,
 		Require:   afxdp.Requirement(slices.Index(requirements, x.Require)),
@@ -95,6 +157,7 @@ func (x AFXDP) device(c *Config) afxdp.Config {
 		FrameSize: x.FrameSize,
 		RingSize:  x.RingSize,
 		BusyPoll:  x.BusyPoll,
+		Shared:    x.Shared,
 	}
 	if x.Generic {
 		cfg.Mode = afxdp.ModeGeneric
@@ -105,7 +168,7 @@ func (x AFXDP) device(c *Config) afxdp.Config {
 	if x.NoTxChecksum {
 		cfg.TxChecksum = afxdp.Off
 	}
-	for _, a := range c.Addresses {
+	for _, a := range addresses {
 		cfg.Addresses = append(cfg.Addresses, a.Addr())
 	}
 	return cfg
@@ -113,6 +176,35 @@ func (x AFXDP) device(c *Config) afxdp.Config {
 
 // requirements are in the device's order.
 var requirements = []string{"", "native", "zerocopy"}
+
+// addresses are those whose packets come to the stack at first.
+func (x *AFXDP) addresses(c *Config, kernel []netip.Prefix) ([]netip.Prefix, error) {
+	if !x.Shared {
+		if x.Ports != nil || x.DialPorts != 0 {
+			return nil, errors.New("ports of an address that is not shared: the stack has all of them (Ports and DialPorts are for Shared)")
+		}
+		return c.Addresses, nil
+	}
+	switch {
+	case c.Gateway.IsValid():
+		return nil, errors.New("a gateway with a shared address: the kernel's routes are used (leave Gateway out)")
+	case c.ProbeAddresses:
+		return nil, errors.New("probing a shared address: the kernel has it already (leave ProbeAddresses out)")
+	case len(kernel) == 0:
+		return nil, fmt.Errorf("%s has no IPv4 address to share (mend: ip addr add ADDRESS/LENGTH dev %s)", x.Interface, x.Interface)
+	case len(c.Addresses) == 0:
+		return kernel, nil
+	}
+	var take []netip.Prefix
+	for _, a := range c.Addresses {
+		i := slices.IndexFunc(kernel, func(k netip.Prefix) bool { return k.Addr() == a.Addr() })
+		if i < 0 {
+			return nil, fmt.Errorf("%v is no address of %s to share (there are: %v)", a.Addr(), x.Interface, kernel)
+		}
+		take = append(take, kernel[i])
+	}
+	return take, nil
+}
 
 // TAP makes, or attaches to, a TAP interface: for machines without XDP. The
 // kernel is the stack's neighbour on it, and forwards if it is told to.
@@ -151,7 +243,10 @@ func (x TAP) open(*Config) (openLink, error) {
 	if err != nil {
 		return openLink{}, err
 	}
-	o := openLink{clock: runner.NewClock(), close: d.Close}
+	o := openLink{clock: runner.NewClock(), name: d.Info().Name, close: d.Close}
+	if o.watch, err = netconf.Watch(o.name); err != nil {
+		return openLink{}, errors.Join(err, d.Close())
+	}
 	for i := range d.Queues() {
 		o.queues = append(o.queues, d.Queue(i))
 	}

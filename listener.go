@@ -3,10 +3,10 @@ package mtcp
 import (
 	"context"
 	"net"
-	"net/netip"
 	"os"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/door"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/stack"
 )
@@ -24,7 +24,7 @@ var _ net.Listener = (*Listener)(nil)
 // Listen listens on the network "tcp" or "tcp4" and an address such as ":80"
 // or "10.0.0.2:80". Port 0 chooses a port.
 func (s *Stack) Listen(ctx context.Context, network, address string) (net.Listener, error) {
-	at, err := s.resolve(ctx, network, address, true)
+	at, err := door.Resolve(ctx, network, address, true)
 	if err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: nil, Err: err}
 	}
@@ -32,7 +32,7 @@ func (s *Stack) Listen(ctx context.Context, network, address string) (net.Listen
 	if err != nil {
 		return nil, &net.OpError{
 			Op: "listen", Net: network, Addr: net.TCPAddrFromAddrPort(at),
-			Err: translate(err, "bind"),
+			Err: door.Translate(err, "bind"),
 		}
 	}
 	return &Listener{core: s.core, l: l, late: make(chan struct{}, 1)}, nil
@@ -44,7 +44,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		switch {
 		case l.isClosed():
-			return nil, l.opError(net.ErrClosed)
+			return nil, l.opError(l.closedBy())
 		case l.deadline.passed():
 			l.wake() // the next of those who wait
 			return nil, l.opError(os.ErrDeadlineExceeded)
@@ -77,6 +77,15 @@ func (l *Listener) Close() error {
 	return nil
 }
 
+// closedBy is the error of a listener that has closed: with the stack, it may be,
+// whose interface has gone.
+func (l *Listener) closedBy() error {
+	if l.core.Why() == sock.LinkGone {
+		return ErrLinkGone
+	}
+	return net.ErrClosed
+}
+
 // Addr returns where the listener listens, a *net.TCPAddr.
 func (l *Listener) Addr() net.Addr { return net.TCPAddrFromAddrPort(l.l.AddrPort()) }
 
@@ -99,41 +108,4 @@ func (l *Listener) wake() {
 
 func (l *Listener) opError(err error) error {
 	return &net.OpError{Op: "accept", Net: "tcp", Addr: l.Addr(), Err: err}
-}
-
-// resolve reads an address as package net does; names are looked up with the
-// system's resolver.
-func (s *Stack) resolve(ctx context.Context, network, address string, listen bool) (netip.AddrPort, error) {
-	if network != "tcp" && network != "tcp4" {
-		return netip.AddrPort{}, net.UnknownNetworkError(network)
-	}
-	if address == "" && listen {
-		address = ":0" // as in package net
-	}
-	host, service, err := net.SplitHostPort(address)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	port, err := net.DefaultResolver.LookupPort(ctx, "tcp", service)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	if host == "" {
-		if !listen {
-			return netip.AddrPort{}, &net.AddrError{Err: "missing host", Addr: address}
-		}
-		return netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port)), nil
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", host)
-		if err != nil {
-			return netip.AddrPort{}, err
-		}
-		ip = ips[0]
-	}
-	if ip = ip.Unmap(); !ip.Is4() {
-		return netip.AddrPort{}, &net.AddrError{Err: "only IPv4 is supported", Addr: address}
-	}
-	return netip.AddrPortFrom(ip, uint16(port)), nil
 }

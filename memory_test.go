@@ -8,6 +8,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -211,4 +213,52 @@ func TestRingMemory_OfOneConnectionIsBounded(t *testing.T) {
 		c.Close()
 		s.Close()
 	})
+}
+
+// The budget divides itself, is kept, and tells what is in use.
+func TestMemory_TellsWhatEachPartHas(t *testing.T) {
+	w := newWorld(t, WireConfig{}, func(_, server *Config) {
+		server.Connections, server.TimeWaits, server.RingMemory = 0, 0, 0
+		server.Memory = 48 << 20
+	})
+	m := w.server.Memory()
+	if m.Budget != 48<<20 || m.Reserved > m.Budget || m.Reserved < m.Budget-6<<20 || m.InUse > m.Budget/8 {
+		t.Errorf("budget %d, %d reserved, %d in use", m.Budget, m.Reserved, m.InUse)
+	}
+	part := func(name string) MemoryPart {
+		for _, p := range w.server.Memory().Parts {
+			if p.Name == name {
+				return p
+			}
+		}
+		t.Fatalf("no part %q", name)
+		return MemoryPart{}
+	}
+	c, s := w.connect(t, w.listen(t, ":80"))
+	if n := part("connections").InUse; n < 320+128 || n > 1024 {
+		t.Errorf("one connection takes %d octets", n)
+	}
+	c.Write(pattern(10_000))
+	eventually(t, "the text is there", func() bool { return part("rings").InUse >= 10_000 })
+	c.SetLinger(0)
+	c.Close()
+	s.Close()
+	eventually(t, "everything is back", func() bool { return part("connections").InUse+part("rings").InUse == 0 })
+	if m := w.client.Memory(); m.Budget != m.Reserved {
+		t.Errorf("budget %d, %d reserved: without a budget it is the sum", m.Budget, m.Reserved)
+	}
+}
+
+func TestMemory_TooSmallSaysWhatDoesNotFit(t *testing.T) {
+	wire, err := NewWire(WireConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = New(Config{
+		Link: wire.End(0), Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24")},
+		Memory: 64 << 20, Connections: 1_000_000,
+	})
+	if err == nil || !strings.HasPrefix(err.Error(), "mtcp: memory of 64.0 MiB is too small: 1000000 connections") {
+		t.Errorf("error %v", err)
+	}
 }

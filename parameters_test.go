@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"github.com/mtcp-go/mtcp/internal/link/afxdp"
+	"github.com/mtcp-go/mtcp/internal/link/memif"
 	"github.com/mtcp-go/mtcp/internal/link/tap"
+	"github.com/mtcp-go/mtcp/internal/netconf"
 	"github.com/mtcp-go/mtcp/internal/param"
 	"github.com/mtcp-go/mtcp/internal/stack"
 	"github.com/mtcp-go/mtcp/internal/tcp"
@@ -23,7 +25,7 @@ import (
 
 // options are the structs that a table describes, by its path.
 func options() map[string]any {
-	return map[string]any{"": &Config{}, "tcp": &TCP{}, "ip": &IP{}, "link.afxdp": &AFXDP{}, "link.tap": &TAP{}}
+	return map[string]any{"": &Config{}, "tcp": &TCP{}, "ip": &IP{}, "link.afxdp": &AFXDP{}, "link.tap": &TAP{}, "link.memif": &Memif{}}
 }
 
 // notInTheTable are the options that no file can have, and why.
@@ -54,8 +56,8 @@ func TestParameters_EveryOptionHasARowAndEveryRowAnOption(t *testing.T) {
 			rows = append(rows, p.Name)
 			if f, ok := typ.FieldByName(p.Name); !ok {
 				t.Errorf("%s has no field %s", table.Go, p.Name)
-			} else if want := goTypes[p.Kind]; f.Type != want {
-				t.Errorf("%s.%s is a %v, want %v", table.Go, p.Name, f.Type, want)
+			} else if want := goTypes[p.Kind]; !slices.Contains(want, f.Type) {
+				t.Errorf("%s.%s is a %v, want one of %v", table.Go, p.Name, f.Type, want)
 			}
 		}
 		for i := range typ.NumField() {
@@ -71,16 +73,17 @@ func TestParameters_EveryOptionHasARowAndEveryRowAnOption(t *testing.T) {
 	}
 }
 
-var goTypes = map[param.Kind]reflect.Type{
-	param.Int:      reflect.TypeFor[int](),
-	param.Octets:   reflect.TypeFor[int](),
-	param.Duration: reflect.TypeFor[time.Duration](),
-	param.Bool:     reflect.TypeFor[bool](),
-	param.Choice:   reflect.TypeFor[string](),
-	param.Name:     reflect.TypeFor[string](),
-	param.Address:  reflect.TypeFor[netip.Addr](),
-	param.Prefixes: reflect.TypeFor[[]netip.Prefix](),
-	param.MAC:      reflect.TypeFor[net.HardwareAddr](),
+var goTypes = map[param.Kind][]reflect.Type{
+	param.Int:      {reflect.TypeFor[int](), reflect.TypeFor[uint32]()},
+	param.Octets:   {reflect.TypeFor[int]()},
+	param.Duration: {reflect.TypeFor[time.Duration]()},
+	param.Bool:     {reflect.TypeFor[bool]()},
+	param.Choice:   {reflect.TypeFor[string](), reflect.TypeFor[MemifRole]()},
+	param.Name:     {reflect.TypeFor[string]()},
+	param.Address:  {reflect.TypeFor[netip.Addr]()},
+	param.Prefixes: {reflect.TypeFor[[]netip.Prefix]()},
+	param.MAC:      {reflect.TypeFor[net.HardwareAddr](), reflect.TypeFor[[6]byte]()},
+	param.Ints:     {reflect.TypeFor[[]int](), reflect.TypeFor[[]uint16]()},
 }
 
 // Links that a file can choose are structs with an open method; each has its
@@ -148,35 +151,39 @@ func fieldComments(t *testing.T) map[string]string {
 	return out
 }
 
-// others are values that are not the default; one of them fits the defaults of
-// all the rest.
-func others(p *param.Parameter) []any {
+// others are values that are not the default, for a field of this type; one of
+// them fits the defaults of all the rest.
+func others(p *param.Parameter, typ reflect.Type) (out []reflect.Value) {
+	add := func(v any) { out = append(out, reflect.ValueOf(v).Convert(typ)) }
 	switch p.Kind {
 	case param.Int, param.Octets, param.Duration:
-		var out []any
 		for _, v := range []int64{p.Min, p.Max, p.Default / 2} {
-			switch {
-			case v == p.Default:
-			case p.Kind == param.Duration:
-				out = append(out, time.Duration(v))
-			default:
-				out = append(out, int(v))
+			if v != p.Default {
+				add(v)
 			}
 		}
-		return out
 	case param.Bool:
-		return []any{true}
+		add(true)
 	case param.Choice:
-		return []any{p.Values[len(p.Values)-1]}
+		if last := len(p.Values) - 1; typ.Kind() == reflect.String {
+			add(p.Values[last])
+		} else {
+			add(last)
+		}
 	case param.Name:
-		return []any{"other"}
+		add("other")
 	case param.Address:
-		return []any{netip.MustParseAddr("10.9.9.9")}
+		add(netip.MustParseAddr("10.9.9.9"))
 	case param.Prefixes:
-		return []any{[]netip.Prefix{netip.MustParsePrefix("10.9.9.8/24")}}
-	default:
-		return []any{net.HardwareAddr{2, 3, 4, 5, 6, 7}}
+		add([]netip.Prefix{netip.MustParsePrefix("10.9.9.8/24")})
+	case param.MAC:
+		add(net.HardwareAddr{2, 3, 4, 5, 6, 7})
+	case param.Ints:
+		list := reflect.MakeSlice(typ, 1, 1)
+		param.SetNumber(list.Index(0), p.Max)
+		out = append(out, list)
 	}
+	return out
 }
 
 // changed names the fields in which two structs differ, those of structs in
@@ -209,7 +216,7 @@ func below(s any) (reflect.Value, error) {
 	case *AFXDP:
 		x := *s
 		err := param.AFXDP.Complete(&x)
-		return reflect.ValueOf(x.device(&c)), err
+		return reflect.ValueOf(x.device(c.Addresses)), err
 	case *TAP:
 		x := *s
 		if err := param.TAP.Complete(&x); err != nil {
@@ -217,6 +224,10 @@ func below(s any) (reflect.Value, error) {
 		}
 		d, err := x.device()
 		return reflect.ValueOf(d), err
+	case *Memif:
+		x := *s
+		err := param.Memif.Complete(&x)
+		return reflect.ValueOf(x.device(nil)), err
 	}
 	err := c.complete()
 	return reflect.ValueOf(c.stackConfig()), err
@@ -229,9 +240,10 @@ func sets(t *testing.T, table *param.Table, p *param.Parameter, layer string) []
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range others(p) {
+	field, _ := reflect.TypeOf(options()[table.Path]).Elem().FieldByName(p.Name)
+	for _, v := range others(p, field.Type) {
 		s := options()[table.Path]
-		reflect.ValueOf(s).Elem().FieldByName(p.Name).Set(reflect.ValueOf(v))
+		reflect.ValueOf(s).Elem().FieldByName(p.Name).Set(v)
 		if is, err := below(s); err == nil {
 			return changed(was, is, layer)
 		}
@@ -248,16 +260,28 @@ var notReached = map[string]string{
 	"stack.Host.Seed": "Config.Seed",
 	"afxdp.Addresses": "Config.Addresses",
 	"afxdp.Queues":    "all of the interface's, always",
-	"afxdp.Shared":    "not offered yet",
 	"tap.Up":          "always",
 	"tap.Settle":      "always",
+	"memif.Changed":   "to the log",
+
+	"stack.ListenMemory": "of Config.Memory",
+	"stack.Ports":        "AFXDP.DialPorts: those that were obtained",
+	"stack.Ask":          "AFXDP.Shared",
+	"stack.Keeper":       "AFXDP.Shared",
+}
+
+// elsewhere are options that are no setting of a layer below, and who takes them.
+var elsewhere = map[string]string{
+	"mtcp.Config.Backlog":  "Listen hands it on",
+	"mtcp.AFXDP.Ports":     "openShare: nobody else may listen",
+	"mtcp.AFXDP.DialPorts": "openShare takes as many",
 }
 
 // arp is the same for all but the size of the table.
 const arp = "stack.Neighbours." // times are those of RFC 1122, RFC 4861 and RFC 5227
 
 func TestParameters_EachReachesItsSettingAndEverySettingIsReached(t *testing.T) {
-	layers := map[string]string{"link.afxdp": "afxdp.", "link.tap": "tap."}
+	layers := map[string]string{"link.afxdp": "afxdp.", "link.tap": "tap.", "link.memif": "memif."}
 	reached := map[string]bool{}
 	for _, table := range param.Tables() {
 		layer := layers[table.Path]
@@ -267,7 +291,7 @@ func TestParameters_EachReachesItsSettingAndEverySettingIsReached(t *testing.T) 
 		for i := range table.Parameters {
 			p := &table.Parameters[i]
 			names := sets(t, table, p, layer)
-			if len(names) != 1 && p.Name != "Backlog" { // which Listen hands on
+			if len(names) != 1 && elsewhere[table.Go+"."+p.Name] == "" {
 				t.Errorf("%s.%s sets %v, want one setting", table.Go, p.Name, names)
 			}
 			for _, n := range names {
@@ -282,6 +306,7 @@ func TestParameters_EachReachesItsSettingAndEverySettingIsReached(t *testing.T) 
 		"stack.": reflect.TypeFor[stack.Config](),
 		"afxdp.": reflect.TypeFor[afxdp.Config](),
 		"tap.":   reflect.TypeFor[tap.Config](),
+		"memif.": reflect.TypeFor[memif.Config](),
 	} {
 		for _, name := range leaves(typ, layer) {
 			if !reached[name] && notReached[name] == "" && !strings.HasPrefix(name, arp) {
@@ -316,8 +341,22 @@ func TestParameters_DefaultsAreThoseOfTheLayersBelow(t *testing.T) {
 	if names := changed(reflect.ValueOf(want), reflect.ValueOf(have.TCP), ""); names != nil || want.KeepCount != keepProbes {
 		t.Errorf("the table differs from tcp.DefaultConfig in %v", names)
 	}
-	if have.Connections != stack.DefaultConnections || have.TimeWaits != stack.DefaultTimeWaits || have.RingMemory != stack.DefaultRingMemory ||
-		have.PortFirst != stack.DefaultPortFirst || have.PortLast != stack.DefaultPortLast {
+	defaults := map[string]int{
+		"Connections": stack.DefaultConnections, "TimeWaits": stack.DefaultTimeWaits, "RingMemory": stack.DefaultRingMemory, "Backlog": defaultBacklog,
+	}
+	for i := range param.Stack.Parameters {
+		p := &param.Stack.Parameters[i]
+		if want, ok := defaults[p.Name]; ok && p.Default != int64(want) {
+			t.Errorf("the table has %d for %s, and the stack %d", p.Default, p.Name, want)
+		}
+	}
+	if p, _ := param.AFXDP.ByKey("dial_ports"); p.Default != defaultDialPorts || p.Max != netconf.MaxReservedPorts {
+		t.Errorf("the table has %d ports to dial from, at most %d", p.Default, p.Max)
+	}
+	if have.Connections != 0 || have.TimeWaits != 0 || have.RingMemory != 0 { // or Memory could not divide
+		t.Errorf("the stack is asked for what nobody asked for: %+v", have)
+	}
+	if have.PortFirst != stack.DefaultPortFirst || have.PortLast != stack.DefaultPortLast {
 		t.Errorf("the table differs from the stack's defaults: %+v", have)
 	}
 }

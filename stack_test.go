@@ -490,3 +490,25 @@ func TestStats_CountAndForgetNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestNew_CoresThatAreNotThere(t *testing.T) {
+	checkLeaks(t)
+	wire, err := NewWire(WireConfig{Queues: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Config{Link: wire.End(0), Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24")}, Cores: []int{0, 1023}}
+	if _, err := New(c); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("pinned to core 1023: %v", err)
+	}
+}
+
+func TestCores_ConnectionsWorkOnPinnedShards(t *testing.T) {
+	w := newWorld(t, WireConfig{}, func(client, server *Config) {
+		server.Cores, server.BusyPoll = []int{0}, true
+	})
+	c, s := w.connect(t, w.listen(t, ":80"))
+	defer c.Close()
+	defer s.Close()
+	exchange(t, c, s)
+}

@@ -1,6 +1,8 @@
 package mtcp
 
 import (
+	"time"
+
 	"github.com/mtcp-go/mtcp/internal/drop"
 	"github.com/mtcp-go/mtcp/internal/shard"
 )
@@ -9,6 +11,7 @@ import (
 // now.
 type ShardStats struct {
 	Shard int
+	Busy  time.Duration // of rounds in which there was something to do
 
 	// Held now.
 	Connections   int // slots in use, closed ones that the application holds included
@@ -59,7 +62,7 @@ func (s *Stack) Stats() []ShardStats {
 
 func shardStats(s *shard.Stats) ShardStats {
 	st := ShardStats{
-		Shard: s.Shard, Connections: s.Connections, TimeWaits: s.TimeWaits, Listeners: s.Listeners,
+		Shard: s.Shard, Busy: s.Busy, Connections: s.Connections, TimeWaits: s.TimeWaits, Listeners: s.Listeners,
 		RingMemory: s.RingMemory, RingMemoryMax: s.RingMemoryMax,
 		RxFrames: s.RxFrames, TxFrames: s.TxFrames, RxBatches: s.RxBatches, TxBatches: s.TxBatches,
 		TxKicks: s.Link.TxKicks, RxDropped: s.Link.RxDropped, TxDropped: s.Link.TxDropped,

@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/mtcp-go/mtcp"
 	"github.com/mtcp-go/mtcp/internal/param"
@@ -37,6 +36,9 @@ func complete(t *testing.T, c *mtcp.Config) {
 	case mtcp.TAP:
 		err = errors.Join(err, param.TAP.Complete(&l))
 		c.Link = l
+	case mtcp.Memif:
+		err = errors.Join(err, param.Memif.Complete(&l))
+		c.Link = l
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +55,7 @@ func TestDefaults_ReadBackAreTheDefaults(t *testing.T) {
 	for _, table := range param.Tables() {
 		for i := range table.Parameters {
 			p := &table.Parameters[i]
-			if _, ok := defaultOf(p); ok && table != &param.TAP && f.Lines[keyOf(table, p)] == 0 {
+			if _, ok := defaultOf(p); ok && table != &param.TAP && table != &param.Memif && f.Lines[keyOf(table, p)] == 0 {
 				t.Errorf("%s is not set", keyOf(table, p))
 			}
 		}
@@ -62,24 +64,31 @@ func TestDefaults_ReadBackAreTheDefaults(t *testing.T) {
 
 // The links that are commented out are right, too, once they are not.
 func TestDefaults_OtherLinksReadBack(t *testing.T) {
-	_, tap, ok := strings.Cut(Defaults(), "# [link.tap]\n")
-	if !ok {
-		t.Fatal("no table for TAP")
-	}
-	text := "[link.tap]\n"
-	for line := range strings.Lines(tap) {
-		if strings.Contains(line, " = ") {
-			text += strings.TrimPrefix(line, "# ")
+	for path, want := range map[string]mtcp.Link{
+		"link.tap": mtcp.TAP{
+			Interface: "tap0", Queues: 1,
+			Peer: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24")},
+			MAC:  net.HardwareAddr{2, 0, 0, 0, 0, 2},
+		},
+		"link.memif": mtcp.Memif{
+			Socket: "/run/mtcp.sock", Secret: "open sesame", Queues: 1, RingSize: 1024, BufferSize: 2048, MTU: 1500,
+			MAC: [6]byte{2, 0, 0, 0, 0, 2},
+		},
+	} {
+		_, rest, ok := strings.Cut(Defaults(), "# ["+path+"]\n")
+		if !ok {
+			t.Fatalf("no table %s", path)
 		}
-	}
-	f := parse(t, text)
-	want := mtcp.TAP{
-		Interface: "tap0", Queues: 1,
-		Peer: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24")},
-		MAC:  net.HardwareAddr{2, 0, 0, 0, 0, 2},
-	}
-	if !reflect.DeepEqual(f.Config.Link, want) {
-		t.Errorf("read back %+v, want %+v", f.Config.Link, want)
+		rest, _, _ = strings.Cut(rest, "# [link.")
+		text := "[" + path + "]\n"
+		for line := range strings.Lines(rest) {
+			if strings.Contains(line, " = ") {
+				text += strings.TrimPrefix(line, "# ")
+			}
+		}
+		if f := parse(t, text); !reflect.DeepEqual(f.Config.Link, want) {
+			t.Errorf("read back %+v, want %+v", f.Config.Link, want)
+		}
 	}
 }
 
@@ -87,30 +96,37 @@ func keyOf(t *param.Table, p *param.Parameter) string {
 	return strings.TrimPrefix(t.Path+"."+p.Key(), ".")
 }
 
-// sample is a value as a file has it, and in Go; not a zero one.
-func sample(p *param.Parameter) (text string, value any) {
+// sample is a value as a file has it, and in Go for a field of this type; not a
+// zero one.
+func sample(p *param.Parameter, typ reflect.Type) (text string, value any) {
 	n := max(p.Min, p.Default)
+	as := func(v any) any { return reflect.ValueOf(v).Convert(typ).Interface() }
 	switch p.Kind {
 	case param.Int:
-		return p.Format(n), int(n)
-	case param.Octets:
-		return fmt.Sprintf("%q", p.Format(n)), int(n)
-	case param.Duration:
-		return fmt.Sprintf("%q", p.Format(n)), time.Duration(n)
+		return p.Format(n), as(n)
+	case param.Octets, param.Duration:
+		return fmt.Sprintf("%q", p.Format(n)), as(n)
 	case param.Bool:
 		return "true", true
 	case param.Choice:
-		last := p.Values[len(p.Values)-1]
-		return fmt.Sprintf("%q", last), last
+		last := len(p.Values) - 1
+		if text = fmt.Sprintf("%q", p.Values[last]); typ.Kind() != reflect.String {
+			return text, as(last)
+		}
+		return text, p.Values[last]
 	case param.Name:
 		return fmt.Sprintf("%q", p.Example), p.Example
 	case param.Address:
 		return fmt.Sprintf("%q", p.Example), netip.MustParseAddr(p.Example)
 	case param.Prefixes:
 		return fmt.Sprintf("[%q]", p.Example), []netip.Prefix{netip.MustParsePrefix(p.Example)}
+	case param.Ints:
+		list := reflect.MakeSlice(typ, 1, 1)
+		param.SetNumber(list.Index(0), p.Max)
+		return fmt.Sprintf("[%d]", p.Max), list.Interface()
 	default:
 		a, _ := net.ParseMAC(p.Example)
-		return fmt.Sprintf("%q", p.Example), a
+		return fmt.Sprintf("%q", p.Example), as(a)
 	}
 }
 
@@ -130,9 +146,11 @@ func structOf(c *mtcp.Config, table *param.Table) reflect.Value {
 
 func TestParse_EveryKeySetsItsFieldAlone(t *testing.T) {
 	for _, table := range param.Tables() {
+		typ := newReader("", nil).structs[table.Path].Elem().Type()
 		for i := range table.Parameters {
 			p := &table.Parameters[i]
-			text, value := sample(p)
+			field, _ := typ.FieldByName(p.Name)
+			text, value := sample(p, field.Type)
 			forms := []string{fmt.Sprintf("[%s]\n%s = %s\n", table.Path, p.Key(), text), fmt.Sprintf("\n%s = %s\n", keyOf(table, p), text)}
 			if table.Path == "" {
 				forms = forms[1:]
@@ -170,6 +188,7 @@ func TestParse_TakesTheFormsOfTOML(t *testing.T) {
 		"[link]\nafxdp.interface = 'eth0'":      {Link: mtcp.AFXDP{Interface: "eth0"}},
 		"link = {tap = {queues = 2}}":           {Link: mtcp.TAP{Queues: 2}},
 		"[link.tap]":                            {Link: mtcp.TAP{}},
+		"link.memif.role = \"master\"":          {Link: mtcp.Memif{}},
 		"tcp.user_timeout = \"0s\"":             {},
 		"addresses = [\n  \"10.0.0.2/8\", #\n]": {Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.2/8")}},
 	} {

@@ -64,7 +64,7 @@ func defaultOf(p *param.Parameter) (value string, ok bool) {
 		if _, err := strconv.Atoi(text); err != nil {
 			text = strconv.Quote(text) // it has a unit
 		}
-		return text, !p.Later
+		return text, p.Later == ""
 	case param.Ints:
 		return "[" + p.Example + "]", false
 	case param.Bool:

@@ -43,6 +43,7 @@ func newReader(name string, text []byte) *reader {
 			"ip":         reflect.ValueOf(&f.Config.IP),
 			"link.afxdp": reflect.ValueOf(&mtcp.AFXDP{}),
 			"link.tap":   reflect.ValueOf(&mtcp.TAP{}),
+			"link.memif": reflect.ValueOf(&mtcp.Memif{}),
 		},
 		headers: map[string]int{},
 	}

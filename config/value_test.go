@@ -21,7 +21,7 @@ func TestSet_FitsTheTypesOfGo(t *testing.T) {
 	}
 	table := param.Table{Go: "s", Parameters: []param.Parameter{
 		{Name: "Small", Kind: param.Int, Default: 7, Min: 1, Max: 65535},
-		{Name: "Wide", Kind: param.Int, Default: 7, Min: 1, Max: 1<<32 - 1, Later: true},
+		{Name: "Wide", Kind: param.Int, Default: 7, Min: 1, Max: 1<<32 - 1, Later: "more"},
 		{Name: "Role", Kind: param.Choice, Values: []string{"master", "slave"}},
 		{Name: "MAC", Kind: param.MAC, Example: "02:00:00:00:00:02"},
 		{Name: "Ports", Kind: param.Ints, Min: 1, Max: 65535, Example: "80, 443"},
@@ -80,7 +80,7 @@ func TestSet_FitsTheTypesOfGo(t *testing.T) {
 }
 
 func TestDefaults_LeaveOutWhatDependsOnMore(t *testing.T) {
-	p := &param.Parameter{Name: "Connections", Kind: param.Int, Default: 7, Min: 1, Max: 9, Later: true}
+	p := &param.Parameter{Name: "Connections", Kind: param.Int, Default: 7, Min: 1, Max: 9, Later: "more"}
 	if text, ok := defaultOf(p); text != "7" || ok {
 		t.Errorf("%s, %v", text, ok)
 	}

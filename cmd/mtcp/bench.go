@@ -18,7 +18,9 @@ import (
 )
 
 type benchCmd struct {
-	Veth benchVethCmd `cmd:"" help:"Server and client in two namespaces joined by a veth."`
+	Veth  benchVethCmd  `cmd:"" help:"The stack and the kernel, with kernel clients, in two namespaces joined by a veth."`
+	Serve benchServeCmd `cmd:"" help:"The server's half, to put any client against."`
+	Load  benchLoadCmd  `cmd:"" help:"The client's half, to put against any server."`
 }
 
 type benchVethCmd struct {

@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mtcp-go/mtcp/internal/netconf"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,6 +23,17 @@ const (
 	stopPatience  = drainPatience + 2*time.Second
 	anyCore       = -1
 )
+
+// A place is where something happens: a network namespace, or here.
+type place interface {
+	Do(f func() error) error
+}
+
+// here is the network namespace that this process is in.
+type here struct{}
+
+// Do runs f.
+func (here) Do(f func() error) error { return f() }
 
 // A server is a child that runs mtcp serve --json.
 type server struct {
@@ -35,8 +45,8 @@ type server struct {
 	ready  event
 }
 
-// startServer runs mtcp serve in a namespace and waits until it listens.
-func startServer(ctx context.Context, n *netconf.Namespace, core int, args ...string) (*server, error) {
+// startServer runs mtcp serve at a place and waits until it listens.
+func startServer(ctx context.Context, at place, core int, args ...string) (*server, error) {
 	s := &server{
 		cmd:    exec.Command(executable(), append([]string{"serve", "--json"}, args...)...),
 		events: make(chan event, 16),
@@ -48,7 +58,7 @@ func startServer(ctx context.Context, n *netconf.Namespace, core int, args ...st
 	if err != nil {
 		return nil, err
 	}
-	if err := startIn(n, s.cmd, core); err != nil {
+	if err := startIn(at, s.cmd, core); err != nil {
 		return nil, err
 	}
 	go func() { // ends with the child, whom stop ends
@@ -142,13 +152,13 @@ func (s *server) kill() {
 	<-s.ended
 }
 
-// output runs a command in a namespace and returns what it printed.
-func output(ctx context.Context, n *netconf.Namespace, core int, name string, args ...string) (string, error) {
+// output runs a command at a place and returns what it printed.
+func output(ctx context.Context, at place, core int, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	var out bytes.Buffer
 	stderr := &tail{}
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, stderr, time.Second
-	if err := startIn(n, cmd, core); err != nil {
+	if err := startIn(at, cmd, core); err != nil {
 		return "", err
 	}
 	if err := cmd.Wait(); err != nil {
@@ -160,11 +170,11 @@ func output(ctx context.Context, n *netconf.Namespace, core int, name string, ar
 	return out.String(), nil
 }
 
-// startIn starts cmd in a namespace and on a core. It gets its own process group, since
+// startIn starts cmd at a place and on a core. It gets its own process group, since
 // Ctrl-C is the parent's to handle, and dies with the parent.
-func startIn(n *netconf.Namespace, cmd *exec.Cmd, core int) error {
+func startIn(at place, cmd *exec.Cmd, core int) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	return n.Do(func() error {
+	return at.Do(func() error {
 		if core == anyCore {
 			return cmd.Start()
 		}

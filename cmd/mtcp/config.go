@@ -6,6 +6,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/alecthomas/kong"
 
@@ -67,37 +68,43 @@ func defaults() kong.Option {
 }
 
 // configuration is what the file says, and over it what the flags say. Flags
-// that were not given then have the word of the file, or the default.
-func (f *stackFlags) configuration() (mtcp.Config, error) {
+// that were not given then have the word of the file, or the default; link is
+// --link, or becomes the file's.
+func (f *stackFlags) configuration(link *string) (mtcp.Config, error) {
 	c, err := fromFile(f.Config)
 	if err != nil {
 		return c, err
 	}
-	if err := f.putLink(&c); err != nil {
+	chosen := "--link " + *link
+	switch name := nameOf(c.Link); {
+	case *link != "":
+	case name != "":
+		*link, chosen = name, "the link of "+f.Config+", "+name
+	default:
+		*link, chosen = linkAFXDP, "--link "+linkAFXDP
+	}
+	if err := f.checkLink(*link, chosen); err != nil {
 		return c, err
 	}
-	if err := f.putLimits(&c); err != nil {
+	if err := f.putLink(&c, *link); err != nil {
 		return c, err
 	}
-	if f.Congestion != "" {
-		c.TCP.Congestion = f.Congestion
+	if err := putNumber("--connections", &param.Stack, "connections", f.Connections, &c.Connections); err != nil {
+		return c, err
 	}
-	if f.Congestion = c.TCP.Congestion; f.Congestion == "" {
+	if err := putNumber("--ring-memory", &param.Stack, "ring_memory", (*int)(f.RingMemory), &c.RingMemory); err != nil {
+		return c, err
+	}
+	put(&c.TCP.Congestion, &f.Congestion)
+	if f.Congestion == "" {
 		p, _ := param.TCP.ByKey("congestion")
 		f.Congestion = p.DefaultText()
 	}
-	if f.Addr != nil {
-		c.Addresses = nil
-		for _, a := range f.Addr {
-			c.Addresses = append(c.Addresses, a.Prefix)
-		}
-	}
-	f.Addr = nil
-	for _, a := range c.Addresses {
-		f.Addr = append(f.Addr, cidr{a})
-	}
+	putPrefixes(&c.Addresses, &f.Addr)
 	if f.Gateway != nil {
 		c.Gateway = f.Gateway.Addr
+	} else if c.Gateway.IsValid() {
+		f.Gateway = &host{c.Gateway}
 	}
 	return c, nil
 }
@@ -120,23 +127,45 @@ func fromFile(path string) (mtcp.Config, error) {
 	return f.Config, nil
 }
 
-// putLink puts the flags about the link over the file's link, AF_XDP unless
-// that says otherwise.
-func (f *stackFlags) putLink(c *mtcp.Config) error {
-	if c.Link == nil {
-		c.Link = mtcp.AFXDP{}
-	}
-	switch l := c.Link.(type) {
+// nameOf returns what --link calls a link; "" if there is none.
+func nameOf(l mtcp.Link) string {
+	switch l.(type) {
 	case mtcp.AFXDP:
+		return linkAFXDP
+	case mtcp.TAP:
+		return linkTAP
+	case mtcp.Memif:
+		return linkMemif
+	default:
+		return ""
+	}
+}
+
+// putLink puts the flags about the link over the file's; a file's link is
+// forgotten when --link names another.
+func (f *stackFlags) putLink(c *mtcp.Config, link string) error {
+	switch link {
+	case linkAFXDP:
+		l, _ := c.Link.(mtcp.AFXDP)
 		put(&l.Interface, &f.Iface)
 		put(&l.Require, &f.Require)
-		l.Generic = l.Generic || f.Generic
-		c.Link = l
-	case mtcp.TAP:
-		if f.Generic || f.Require != "" {
-			return usageError("--generic and --require are about AF_XDP, and " + f.Config + " chooses TAP")
+		either(&l.Generic, &f.Generic)
+		either(&l.Shared, &f.Shared)
+		if f.Ports != nil {
+			l.Ports = f.Ports
 		}
+		f.Ports = l.Ports
+		if err := putNumber("--frame-size", &param.AFXDP, "frame_size", f.FrameSize, &l.FrameSize); err != nil {
+			return err
+		}
+		c.Link = l
+	case linkTAP:
+		l, _ := c.Link.(mtcp.TAP)
 		put(&l.Interface, &f.Iface)
+		putPrefixes(&l.Peer, &f.Peer)
+		if err := putNumber("--queues", &param.TAP, "queues", f.Queues, &l.Queues); err != nil {
+			return err
+		}
 		c.Link = l
 	}
 	return nil
@@ -150,34 +179,36 @@ func put(configured, flag *string) {
 	*flag = *configured
 }
 
-func (f *stackFlags) putLimits(c *mtcp.Config) error {
-	for _, l := range []struct {
-		name, key string
-		flag      *int
-		field     *int
-	}{
-		{"--connections", "connections", f.Connections, &c.Connections},
-		{"--ring-memory", "ring_memory", (*int)(f.RingMemory), &c.RingMemory},
-	} {
-		if l.flag == nil {
-			continue
-		}
-		p, _ := param.Stack.ByKey(l.key)
-		if err := p.Check(int64(*l.flag)); err != nil {
-			return usageError(fmt.Sprintf("%s: %s %v", l.name, p.Format(int64(*l.flag)), err))
-		}
-		*l.field = *l.flag
-	}
-	return nil
+// either makes two switches the same: on, if one of them is.
+func either(configured, flag *bool) {
+	*configured = *configured || *flag
+	*flag = *configured
 }
 
-// check refuses what is missing.
-func (f *stackFlags) check() error {
-	switch {
-	case f.Iface == "":
-		return usageError("--iface: name the interface, such as --iface eth0")
-	case len(f.Addr) == 0:
-		return usageError("--addr: give the stack an address, such as --addr 10.0.0.2/24")
+// putPrefixes makes two lists the same: the flag's, or that of the configuration.
+func putPrefixes(configured *[]netip.Prefix, flag *[]cidr) {
+	if *flag != nil {
+		*configured = nil
+		for _, a := range *flag {
+			*configured = append(*configured, a.Prefix)
+		}
 	}
+	*flag = nil
+	for _, a := range *configured {
+		*flag = append(*flag, cidr{a})
+	}
+}
+
+// putNumber puts a flag, if it was given and is in the table's range, over the
+// file's number.
+func putNumber(name string, t *param.Table, key string, flag, configured *int) error {
+	if flag == nil {
+		return nil
+	}
+	p, _ := t.ByKey(key)
+	if err := p.Check(int64(*flag)); err != nil {
+		return usageError(fmt.Sprintf("%s: %s %v", name, p.Format(int64(*flag)), err))
+	}
+	*configured = *flag
 	return nil
 }

@@ -64,7 +64,10 @@ func TestConfig_SaysAllThatIsWrongAndExitsWithTwo(t *testing.T) {
 // flagged is what flags and a file make together.
 func flagged(t *testing.T, args ...string) (mtcp.Config, stackFlags, error) {
 	t.Helper()
-	var f stackFlags
+	var f struct {
+		stackFlags
+		Link string
+	}
 	p, err := kong.New(&f, defaults())
 	if err != nil {
 		t.Fatal(err)
@@ -72,8 +75,8 @@ func flagged(t *testing.T, args ...string) (mtcp.Config, stackFlags, error) {
 	if _, err := p.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	c, err := f.configuration()
-	return c, f, err
+	c, err := f.configuration(&f.Link)
+	return c, f.stackFlags, err
 }
 
 const wholeFile = `
@@ -150,7 +153,7 @@ func TestConfiguration_OfAnotherLinkRefusesFlagsOfAFXDP(t *testing.T) {
 		t.Errorf("%+v, %v", c.Link, err)
 	}
 	for _, flag := range []string{"--generic", "--require=native"} {
-		if _, _, err := flagged(t, "--config", path, flag); err == nil || !strings.Contains(err.Error(), path+" chooses TAP") {
+		if _, _, err := flagged(t, "--config", path, flag); err == nil || !strings.Contains(err.Error(), "the link of "+path+", tap") {
 			t.Errorf("%s: %v", flag, err)
 		}
 	}
@@ -163,7 +166,7 @@ func TestServe_TakesAFileAndItsPromises(t *testing.T) {
 	dir := siteWith(t, "hello.txt", "from a file's stack")
 	p := start(t, options{in: w.server().Namespace}, "serve", "--config", path, "--root", dir)
 	p.await("files of")
-	for _, fact := range []string{"link       " + w.server().Interface + ": native, ", "address    10.77.0.2/24", "congestion newreno"} {
+	for _, fact := range []string{"link       " + w.server().Interface + ": AF_XDP native, ", "address    10.77.0.2/24", "congestion newreno"} {
 		if !strings.Contains(p.out.String(), fact) {
 			t.Errorf("does not say %q:\n%s", fact, p.out)
 		}

@@ -15,6 +15,7 @@ import (
 func total(stats []mtcp.ShardStats) mtcp.ShardStats {
 	t := mtcp.ShardStats{Drops: make(map[string]uint64)}
 	for _, s := range stats {
+		t.Busy += s.Busy
 		t.Connections += s.Connections
 		t.TimeWaits += s.TimeWaits
 		t.RxFrames += s.RxFrames
@@ -34,6 +35,9 @@ func total(stats []mtcp.ShardStats) mtcp.ShardStats {
 		t.RTOs += s.RTOs
 		t.FastRecoveries += s.FastRecoveries
 		t.PureAcks += s.PureAcks
+		t.TimeWaitsMade += s.TimeWaitsMade
+		t.TimeWaitsReused += s.TimeWaitsReused
+		t.TimeWaitsEvicted += s.TimeWaitsEvicted
 		t.ResetsIn += s.ResetsIn
 		t.ResetsOut += s.ResetsOut
 		t.RingWaits += s.RingWaits
@@ -121,11 +125,16 @@ func linkLines(links []mtcp.LinkInfo) []string {
 	return lines
 }
 
+// modeText is the mode that was obtained, and why it was not a better one.
 func modeText(l mtcp.LinkInfo) string {
-	if l.Why == "" {
-		return l.Mode
+	mode := l.Mode
+	if strings.HasPrefix(mode, "native") || strings.HasPrefix(mode, "generic") {
+		mode = "AF_XDP " + mode
 	}
-	return l.Mode + " (" + l.Why + ")"
+	if l.Why == "" {
+		return mode
+	}
+	return mode + " (" + l.Why + ")"
 }
 
 // group writes a number with commas.

@@ -7,19 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/mtcp-go/mtcp"
-	"golang.org/x/sys/unix"
 )
 
 // demoPatience bounds the whole, so that nothing hangs for ever.
 const demoPatience = 2 * time.Minute
 
 type demoCmd struct {
-	Link     string        `default:"auto" enum:"auto,afxdp,mem" help:"afxdp: a veth between two namespaces; mem: in this process; auto: afxdp if permitted."`
+	Link     string        `default:"auto" enum:"auto,afxdp,tap,mem" help:"afxdp: a veth between two namespaces; tap: a TAP interface; mem: in this process; auto: the first of them that can be."`
 	Size     int           `default:"64" help:"Size of the file, in MiB."`
 	Duration time.Duration `default:"3s" help:"Length of each load."`
 	C        int           `short:"c" default:"64" help:"Connections of the load."`
@@ -30,12 +28,15 @@ func (*demoCmd) Help() string {
 	return `As root it makes two network namespaces joined by a veth. In one, an unchanged net/http
 file server runs on the stack over AF_XDP; from the other, through the kernel's TCP, it
 fetches a page and a file, compares the file's SHA-256, and makes a short load with wrk,
-ab or a client of its own. Then the same with the kernel's TCP as the server. Whatever it
-made it removes, also when a step fails or on Ctrl-C.
+ab or a client of its own. Then the same with the kernel's TCP as the server. Where there
+is no AF_XDP the stack stands at the other end of a TAP interface; without rights all of
+it happens in this process. Whatever it made it removes, also when a step fails or on
+Ctrl-C.
 
-Example:
+Examples:
 
-    sudo mtcp demo`
+    sudo mtcp demo
+    sudo mtcp demo --link tap`
 }
 
 // Run shows.
@@ -63,42 +64,21 @@ func (c *demoCmd) Run(t *terminal) error {
 }
 
 func (c *demoCmd) show(ctx context.Context, t *terminal) (err error) {
-	local := c.Link == "mem"
-	if missing := missingRights(); c.Link == "auto" && len(missing) > 0 {
-		fmt.Fprintf(t.out, "rights     no %s (run as root for AF_XDP), so: the same on the in-process link\n", strings.Join(missing, ", "))
-		local = true
+	link := c.Link
+	if link == linkAuto {
+		var why string
+		link, why = chooseLink(surroundings())
+		fmt.Fprintf(t.out, "choice     %s\n", why)
 	}
 	s, err := newSite(c.Size << 20)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.remove()) }()
-	if local {
+	if link == linkMem {
 		return c.showLocal(ctx, t, s)
 	}
-	return c.showAFXDP(ctx, t, s)
-}
-
-// missingRights names the capabilities that namespaces and AF_XDP need and this
-// process has not.
-func missingRights() []string {
-	needed := []struct {
-		bit  uint
-		name string
-	}{
-		{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}, {unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"},
-		{unix.CAP_NET_RAW, "CAP_NET_RAW"}, {unix.CAP_BPF, "CAP_BPF"},
-	}
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	err := unix.Capget(&header, &data[0])
-	var missing []string
-	for _, n := range needed {
-		if err != nil || data[n.bit/32].Effective&(1<<(n.bit%32)) == 0 {
-			missing = append(missing, n.name)
-		}
-	}
-	return missing
+	return c.showNetwork(ctx, t, s, link)
 }
 
 // ours prints what the stack came to.

@@ -1,11 +1,9 @@
-// The demonstration over AF_XDP: two namespaces, a veth, and servers as
-// children.
+// The network of the demonstration: namespaces, a veth, a TAP interface.
 
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -19,21 +17,34 @@ const (
 	clientAddress = "10.77.0.1"
 	stackAddress  = "10.77.0.2"
 	kernelAddress = "10.77.0.3"
-	prefixBits    = "/24"
-	congestion    = "cubic"
+
+	tapClientAddress = "10.78.0.1"
+	tapStackAddress  = "10.78.0.2"
+
+	prefixBits = "/24"
+	congestion = "cubic"
 )
 
-// A world is the network: the server's end first.
+// A world is the network. Over AF_XDP: a veth between two namespaces, the
+// server's end first. Over TAP the stack makes its own way to the client, and
+// the veth is the kernel's, to compare; without the right to make namespaces the
+// client is here, and the kernel talks to itself.
+//
+//	AF_XDP   client == veth == (stack | kernel)
+//	TAP      client == TAP == stack, client == veth == kernel
+//	here     client == TAP == stack, client == loopback == kernel
 type world struct {
-	*netconf.Pair
-	life context.Context // of the connections that dial makes
-	end  context.CancelFunc
+	*netconf.Pair                 // nil: here
+	link          string          // of the stack
+	life          context.Context // of the connections that dial makes
+	end           context.CancelFunc
 
 	mu     sync.Mutex // guards what follows
 	closed bool
 	dials  sync.WaitGroup
 }
 
+// newWorld makes the namespaces and the veth.
 func newWorld() (*world, error) {
 	p, err := netconf.NewPair(
 		netconf.End{Interface: "mtcp0", Addresses: []netip.Prefix{netip.MustParsePrefix(kernelAddress + prefixBits)}},
@@ -42,8 +53,24 @@ func newWorld() (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &world{Pair: p}
+	return newWorldOn(p), nil
+}
+
+// newWorldOn is a world on a pair, or here.
+func newWorldOn(p *netconf.Pair) *world {
+	w := &world{Pair: p, link: linkAFXDP}
 	w.life, w.end = context.WithCancel(context.Background())
+	return w
+}
+
+// newWorldFor is the world of a link.
+func newWorldFor(link string) (w *world, err error) {
+	if link == linkTAP && len(missing(capSysAdmin)) > 0 {
+		w = newWorldOn(nil)
+	} else if w, err = newWorld(); err != nil {
+		return nil, err
+	}
+	w.link = link
 	return w, nil
 }
 
@@ -55,7 +82,33 @@ func (w *world) Close() error {
 	w.mu.Unlock()
 	w.end()
 	w.dials.Wait()
+	if w.Pair == nil {
+		return nil
+	}
 	return w.Pair.Close()
+}
+
+// clientAt, stackAt and kernelAt are where the client, the stack's server and
+// the kernel's server run.
+func (w *world) clientAt() place {
+	if w.Pair == nil {
+		return here{}
+	}
+	return w.client().Namespace
+}
+
+func (w *world) stackAt() place {
+	if w.link == linkTAP {
+		return w.clientAt()
+	}
+	return w.server().Namespace
+}
+
+func (w *world) kernelAt() place {
+	if w.Pair == nil {
+		return here{}
+	}
+	return w.server().Namespace
 }
 
 func (w *world) server() *netconf.Place { return &w.Ends[0] }
@@ -74,7 +127,7 @@ func (w *world) dial(ctx context.Context, network, address string) (c net.Conn, 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(w.life, cancel)()
-	err = w.client().Do(func() error {
+	err = w.clientAt().Do(func() error {
 		c, err = kernelDoor{congestion}.DialContext(ctx, network, address)
 		return err
 	})
@@ -83,8 +136,12 @@ func (w *world) dial(ctx context.Context, network, address string) (c net.Conn, 
 
 // kernelCounts reads the kernel's counters at the server's end.
 func (w *world) kernelCounts() (k kernelCounters, err error) {
-	err = w.server().Do(func() (err error) {
-		k, err = readKernelCounters(w.server().Interface)
+	iface := "lo"
+	if w.Pair != nil {
+		iface = w.server().Interface
+	}
+	err = w.kernelAt().Do(func() (err error) {
+		k, err = readKernelCounters(iface)
 		return err
 	})
 	return k, err
@@ -96,95 +153,52 @@ func (w *world) subject(address string) subject {
 		base: "http://" + address,
 		dial: w.dial,
 		load: func(ctx context.Context, l load, url string) (loadResult, error) {
-			return requestLoad(ctx, w.client().Namespace, anyCore, l, url, false)
+			return requestLoad(ctx, w.clientAt(), anyCore, l, url, false)
 		},
 	}
 }
 
+// stackAddress is that of the stack's server.
+func (w *world) stackAddress() string {
+	if w.link == linkTAP {
+		return tapStackAddress
+	}
+	return stackAddress
+}
+
 // stackArgs are the flags of a server on the stack of this world.
 func (w *world) stackArgs() []string {
+	if w.link == linkTAP {
+		return []string{"--link", linkTAP, "--addr", tapStackAddress + prefixBits, "--peer", tapClientAddress + prefixBits, "--congestion", congestion}
+	}
 	return []string{"--iface", w.server().Interface, "--addr", stackAddress + prefixBits, "--congestion", congestion}
 }
 
 // kernelArgs are the flags of one on the kernel's TCP.
 func (w *world) kernelArgs() []string {
-	return []string{"--link", "kernel", "--congestion", congestion}
+	return []string{"--link", linkKernel, "--congestion", congestion}
 }
 
-func (c *demoCmd) showAFXDP(ctx context.Context, t *terminal, s *site) (err error) {
-	w, err := newWorld()
-	if err != nil {
-		return err
+// kernelListen is where that one listens.
+func (w *world) kernelListen() string {
+	if w.Pair == nil {
+		return "127.0.0.1:0"
 	}
-	defer func() {
-		err = errors.Join(err, w.Close())
-		if err == nil {
-			fmt.Fprintln(t.out, "removed    the namespaces, the veth, the servers and the files")
-		}
-	}()
-	fmt.Fprintf(t.out, "network    two namespaces and a veth: kernel client %s, mtcp %s, kernel server %s\n",
-		clientAddress, stackAddress, kernelAddress)
-	ours, err := c.showStack(ctx, t, s, w)
-	if err != nil {
-		return err
-	}
-	// The kernel comes when the XDP program has gone: as long as it is there
-	// the client's end does without TSO.
-	kernel, k, err := c.tryKernel(ctx, s, w)
-	if err != nil {
-		return fmt.Errorf("the kernel's TCP: %w", err)
-	}
-	c.beside(t, "same veth and file server, its own TCP ("+congestion+")", &ours, &kernel,
-		fmt.Sprintf("%s of %s segments retransmitted", group(k.retransmitted), group(k.segmentsOut)))
-	return nil
+	return kernelAddress + ":80"
 }
 
-// showStack measures mtcp serve.
-func (c *demoCmd) showStack(ctx context.Context, t *terminal, s *site, w *world) (m measured, err error) {
-	child, err := startServer(ctx, w.server().Namespace, anyCore,
-		append(w.stackArgs(), "--listen", ":80", "--root", s.dir)...)
-	if err != nil {
-		return m, err
+// description is the network in words; kernel, the way to the kernel's server;
+// made, what is to be removed.
+func (w *world) description() (network, kernel, made string) {
+	switch {
+	case w.link != linkTAP:
+		return fmt.Sprintf("two namespaces and a veth: kernel client %s, mtcp %s, kernel server %s", clientAddress, stackAddress, kernelAddress),
+			"same veth and file server", "the namespaces, the veth"
+	case w.Pair != nil:
+		return fmt.Sprintf("two namespaces: kernel client %s with a TAP to mtcp %s, and a veth to kernel server %s", tapClientAddress, tapStackAddress, kernelAddress),
+			"over the veth (a TAP has one kernel only), same file server", "the namespaces, the TAP, the veth"
+	default:
+		return fmt.Sprintf("here, for want of %s: kernel client %s with a TAP to mtcp %s, and loopback to kernel server", capSysAdmin.name, tapClientAddress, tapStackAddress),
+			"over loopback (a TAP has one kernel only), same file server", "the TAP"
 	}
-	defer child.kill()
-	for _, line := range linkLines(child.ready.Links) {
-		fmt.Fprintln(t.out, line)
-	}
-	say := func(format string, args ...any) { fmt.Fprintf(t.out, format, args...) }
-	m, err = c.try(ctx, s, w.subject(stackAddress), say)
-	if err != nil {
-		if at, countErr := child.counters(ctx); countErr == nil {
-			c.ours(t, &m, at.Stats)
-		}
-		return m, err
-	}
-	end, err := child.stop(ctx)
-	if err != nil {
-		return m, err
-	}
-	c.ours(t, &m, end.Stats)
-	return m, nil
-}
-
-// tryKernel measures the same server on the kernel's TCP.
-func (c *demoCmd) tryKernel(ctx context.Context, s *site, w *world) (m measured, k kernelCounters, err error) {
-	child, err := startServer(ctx, w.server().Namespace, anyCore,
-		append(w.kernelArgs(), "--listen", kernelAddress+":80", "--root", s.dir)...)
-	if err != nil {
-		return m, k, err
-	}
-	defer child.kill()
-	before, err := w.kernelCounts()
-	if err != nil {
-		return m, k, err
-	}
-	if m, err = c.try(ctx, s, w.subject(kernelAddress), quiet); err != nil {
-		return m, k, err
-	}
-	after, err := w.kernelCounts()
-	if err != nil {
-		return m, k, err
-	}
-	_, err = child.stop(ctx)
-	return m, after.since(before), err
 }

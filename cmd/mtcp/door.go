@@ -29,19 +29,27 @@ type door interface {
 
 var _ door = (*mtcp.Stack)(nil)
 
-// openStack makes the stack that the flags describe.
-func openStack(f *stackFlags) (door, error) {
-	cfg, err := f.configuration()
+// openStack makes the stack that the flags describe, on a link that is not the
+// kernel's.
+func openStack(link *string, f *stackFlags) (door, error) {
+	cfg, err := f.configuration(link)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.check(); err != nil {
+	if err := f.check(*link); err != nil {
 		return nil, err
 	}
-	if _, ok := cfg.Link.(mtcp.AFXDP); ok {
-		if err := checkAddresses(f); err != nil {
-			return nil, err
+	switch l := cfg.Link.(type) {
+	case mtcp.AFXDP:
+		if !l.Shared {
+			err = checkAddresses(f)
 		}
+	case mtcp.TAP:
+		err = f.settleTAP(&l)
+		cfg.Link = l
+	}
+	if err != nil {
+		return nil, err
 	}
 	if f.Pcap == "" {
 		return mtcp.New(cfg)
@@ -89,6 +97,26 @@ func (c *captured) Shutdown(ctx context.Context) error {
 }
 
 func (c *captured) Close() error { return errors.Join(c.Stack.Close(), c.file.Close()) }
+
+// addressesOf lists the addresses of a stack; the kernel's are not asked for.
+func addressesOf(d door) (all []string) {
+	if s, ok := d.(interface{ Addresses() []netip.Prefix }); ok {
+		for _, a := range s.Addresses() {
+			all = append(all, a.String())
+		}
+	}
+	return all
+}
+
+// endOf returns why a door has ended by itself; nil if it has not.
+func endOf(d door) error {
+	if s, ok := d.(interface{ Err() error }); ok {
+		if err := s.Err(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+	}
+	return nil
+}
 
 // drain waits until the stack has no connection left, or ctx is done; it
 // returns the last counters and how many connections were left.

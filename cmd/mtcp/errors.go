@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/mtcp-go/mtcp"
 	"github.com/mtcp-go/mtcp/internal/link/afxdp"
 )
 
@@ -25,6 +26,8 @@ var mends = []struct {
 	mend string
 }{
 	{afxdp.ErrRights, "run as root, or: setcap cap_net_admin,cap_net_raw,cap_bpf,cap_ipc_lock=ep " + executable()},
+	{mtcp.ErrLinkGone, "start again when it is back"},
+	{afxdp.ErrMTU, "larger frames are those of --frame-size 4096"},
 	{syscall.EADDRINUSE, "choose another port with --listen"},
 	{syscall.EADDRNOTAVAIL, "listen on an address of --addr, or on none, as in --listen :80"},
 	{syscall.EHOSTUNREACH, "nobody answers for that address, or for the gateway: check --iface, --addr and --gateway"},

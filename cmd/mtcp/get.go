@@ -23,7 +23,7 @@ type getCmd struct {
 	C      int    `short:"c" help:"Load: connections at a time." placeholder:"N"`
 	Output string `short:"o" placeholder:"FILE" help:"Write the body to FILE, with progress and SHA-256; otherwise to the standard output."`
 	Close  bool   `help:"Load: a connection per request."`
-	Link   string `default:"afxdp" enum:"afxdp" help:"afxdp is what there is."`
+	Link   string `default:"" enum:",afxdp,tap" placeholder:"LINK" help:"The file's, or afxdp: an interface shared with the kernel; tap: a TAP interface, with the kernel as the neighbour."`
 	URL    string `arg:"" help:"What to fetch: http://..."`
 }
 
@@ -34,7 +34,8 @@ func (*getCmd) Help() string {
 Examples:
 
     mtcp get --iface eth0 --addr 10.0.0.9/24 -o debian.iso http://10.0.0.2/debian.iso
-    mtcp get --iface eth0 --addr 10.0.0.9/24 -n 10000 -c 64 http://10.0.0.2/`
+    mtcp get --iface eth0 --addr 10.0.0.9/24 -n 10000 -c 64 http://10.0.0.2/
+    mtcp get --link tap --addr 10.88.0.2/24 http://10.88.0.1/`
 }
 
 // Run fetches.
@@ -48,7 +49,7 @@ func (c *getCmd) Run(t *terminal) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	d, err := openStack(&c.stackFlags)
+	d, err := openStack(&c.Link, &c.stackFlags)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,8 @@ type commandLine struct {
 	Serve  serveCmd  `cmd:"" help:"Serve files over HTTP, or echo, on the stack."`
 	Get    getCmd    `cmd:"" help:"Fetch a URL, or load a server, from the stack."`
 	Config configCmd `cmd:"" help:"Print the configuration file with all defaults, or check one."`
-	Bench  benchCmd  `cmd:"" help:"Compare with the kernel's TCP in interleaved pairs." hidden:""`
+	Doctor doctorCmd `cmd:"" help:"Say whether this machine and an interface suit the stack, and how to mend what does not."`
+	Bench  benchCmd  `cmd:"" help:"Measure: a server, a load, or both beside the kernel's TCP."`
 	Client clientCmd `cmd:"" help:"Load a server through the kernel's TCP, for demo and bench." hidden:""`
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +24,7 @@ import (
 
 const (
 	runEnv  = "MTCP_TEST_RUN"  // be the command
-	dropEnv = "MTCP_TEST_DROP" // first lose "rights" or "memlock", or all but a unit's
+	dropEnv = "MTCP_TEST_DROP" // first lose "rights", "memlock", "namespaces" or "bpf", or all but a unit's
 	markEnv = "MTCP_TEST_MARK" // finds the processes of one test
 )
 
@@ -47,12 +48,17 @@ func TestMain(m *testing.M) {
 func dropRights(what string) error {
 	runtime.LockOSThread()
 	drop := []uintptr{unix.CAP_IPC_LOCK}
-	if what == "memlock" {
+	switch what {
+	case "memlock":
 		limit := &unix.Rlimit{Cur: 64 << 10, Max: 64 << 10}
 		if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, limit); err != nil {
 			return err
 		}
-	} else {
+	case "namespaces":
+		drop = append(drop, unix.CAP_SYS_ADMIN)
+	case "bpf":
+		drop = append(drop, unix.CAP_BPF)
+	default:
 		drop = append(drop, unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_BPF, unix.CAP_SYS_ADMIN)
 	}
 	for _, c := range drop {
@@ -286,4 +292,15 @@ func marked(t *testing.T, mark string) []string {
 		}
 	}
 	return out
+}
+
+// kernelIn dials through the kernel of a namespace.
+func kernelIn(n *netconf.Namespace) dialer {
+	return func(ctx context.Context, network, address string) (c net.Conn, err error) {
+		broken := n.Do(func() error {
+			c, err = kernelDoor{}.DialContext(ctx, network, address)
+			return nil
+		})
+		return c, errors.Join(err, broken)
+	}
 }

@@ -201,7 +201,7 @@ func TestLinkLines_AlikeQueuesShareALine(t *testing.T) {
 	a := mtcp.LinkInfo{Name: "eth0", Mode: "native, zero-copy", MTU: 1500, TxChecksum: true}
 	b := mtcp.LinkInfo{Name: "eth0", Mode: "generic, copy", Why: "asked for", MTU: 1500}
 	got := linkLines([]mtcp.LinkInfo{a, a, b})
-	if len(got) != 2 || !strings.Contains(got[0], "eth0: native, zero-copy; 2 queues") || !strings.Contains(got[1], "generic, copy (asked for); 1 queue, MTU 1500, checksums in software") {
+	if len(got) != 2 || !strings.Contains(got[0], "eth0: AF_XDP native, zero-copy; 2 queues") || !strings.Contains(got[1], "generic, copy (asked for); 1 queue, MTU 1500, checksums in software") {
 		t.Errorf("%q", got)
 	}
 }

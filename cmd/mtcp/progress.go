@@ -68,11 +68,15 @@ func (p *progress) text(spent time.Duration) string {
 	if p.size <= 0 {
 		return fmt.Sprintf("%s  %s/s", octets(uint64(p.have)), octets(rate))
 	}
-	share := min(float64(p.have)/float64(p.size), 1)
-	full := int(share * barWidth)
-	return fmt.Sprintf("[%s%s] %3.0f %%  %s of %s  %s/s",
-		strings.Repeat("#", full), strings.Repeat(".", barWidth-full), share*100,
+	return fmt.Sprintf("%s  %s of %s  %s/s", bar(float64(p.have)/float64(p.size)),
 		octets(uint64(p.have)), octets(uint64(p.size)), octets(rate))
+}
+
+// bar draws a share of a whole.
+func bar(share float64) string {
+	share = min(share, 1)
+	full := int(share * barWidth)
+	return fmt.Sprintf("[%s%s] %3.0f %%", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), share*100)
 }
 
 // isTerminal reports whether a cursor can be moved there.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -28,7 +29,7 @@ type serveCmd struct {
 	Root   string   `placeholder:"DIR" xor:"what" help:"Serve the files of DIR over HTTP."`
 	Echo   bool     `xor:"what" help:"Send back what comes in, a goroutine per connection."`
 	Bench  bool     `xor:"what" hidden:"" help:"Serve what the bench verb asks for."`
-	Link   string   `default:"afxdp" enum:"afxdp,kernel" help:"afxdp: the stack; kernel: the machine's own TCP, to compare."`
+	Link   string   `default:"" enum:",afxdp,tap,kernel" placeholder:"LINK" help:"The file's, or afxdp: the stack on an interface shared with the kernel; tap: the stack on a TAP interface, for machines without XDP; kernel: the machine's own TCP, to compare."`
 	JSON   bool     `help:"Print facts and counters as JSON, a line each."`
 }
 
@@ -42,6 +43,8 @@ Examples:
 
     mtcp serve --iface eth0 --addr 10.0.0.2/24 --gateway 10.0.0.1 --root /srv/www
     mtcp serve --iface eth0 --addr 10.0.0.2/24 --listen :7 --echo --pcap echo.pcap
+    mtcp serve --link tap --addr 10.88.0.2/24 --echo
+    mtcp serve --iface eth0 --shared --ports 80 --root /srv/www
     mtcp serve --config /etc/mtcp.toml --require native --root /srv/www`
 }
 
@@ -78,11 +81,11 @@ func (c *serveCmd) Run(t *terminal) error {
 }
 
 func (c *serveCmd) open() (door, error) {
-	if c.Link == "kernel" {
-		_, err := c.configuration()
+	if c.Link == linkKernel {
+		_, err := c.configuration(&c.Link)
 		return kernelDoor{c.Congestion}, err
 	}
-	return openStack(&c.stackFlags)
+	return openStack(&c.Link, &c.stackFlags)
 }
 
 // serving is a server at work.
@@ -131,6 +134,9 @@ func (s *serving) wait(signals <-chan os.Signal) error {
 	for {
 		select {
 		case err := <-s.failed:
+			if end := endOf(s.door); end != nil {
+				return end // it explains the failure
+			}
 			return fmt.Errorf("serve: %w", err)
 		case got := <-signals:
 			if got != syscall.SIGUSR1 {
@@ -191,6 +197,7 @@ type event struct {
 	Links     []mtcp.LinkInfo   `json:",omitempty"`
 	Addresses []string          `json:",omitempty"`
 	Listen    []string          `json:",omitempty"`
+	Reach     string            `json:",omitempty"` // who can connect, and how to try
 	Stats     []mtcp.ShardStats `json:",omitempty"`
 	Left      int               `json:",omitempty"` // connections that did not end in time
 }
@@ -198,12 +205,11 @@ type event struct {
 // facts says what was obtained.
 func (s *serving) facts() {
 	e := event{Event: "ready", Links: s.door.Links()}
-	for _, a := range s.cmd.Addr {
-		e.Addresses = append(e.Addresses, a.String())
-	}
+	e.Addresses = addressesOf(s.door)
 	for _, l := range s.listeners {
 		e.Listen = append(e.Listen, l.Addr().String())
 	}
+	e.Reach = s.reach(e.Addresses)
 	if s.cmd.JSON {
 		s.print(e)
 		return
@@ -212,13 +218,58 @@ func (s *serving) facts() {
 		fmt.Fprintln(s.out.out, line)
 	}
 	if len(e.Links) > 0 {
-		fmt.Fprintf(s.out.out, "address    %s\n", strings.Join(e.Addresses, ", "))
+		whose := ""
+		if s.cmd.Shared {
+			whose = " (the kernel's, too)"
+		}
+		fmt.Fprintf(s.out.out, "address    %s%s\n", strings.Join(e.Addresses, ", "), whose)
 	}
 	what := "echo"
 	if s.cmd.Root != "" {
 		what = "files of " + s.cmd.Root
 	}
 	fmt.Fprintf(s.out.out, "congestion %s\nlisten     %s: %s\n", s.cmd.Congestion, strings.Join(e.Listen, ", "), what)
+	if e.Reach != "" {
+		fmt.Fprintf(s.out.out, "reach      %s\n", e.Reach)
+	}
+}
+
+// reach says who can connect: over AF_XDP not this machine, since its kernel's
+// packets leave by the interface, which over TAP is where the stack is. Over
+// memif it is one process.
+func (s *serving) reach(addresses []string) string {
+	links := s.door.Links()
+	if len(links) == 0 || len(addresses) == 0 {
+		return ""
+	}
+	try := s.attempt(addresses[0])
+	switch s.cmd.Link {
+	case linkMemif:
+		return fmt.Sprintf("from the other side of %s, such as with %s", links[0].Name, try)
+	case linkAFXDP:
+		return fmt.Sprintf("from other machines, such as with %s; not from this one, whose packets leave by %s", try, links[0].Name)
+	}
+	if at := kernelEnd(links[0].Name, s.cmd.Addr); at != "" {
+		return fmt.Sprintf("from this machine, which has %s: %s", at, try)
+	}
+	return fmt.Sprintf("from this machine, once its kernel has an address on %s: %s", links[0].Name, try)
+}
+
+// attempt is a command that tries the first listener, at this address unless
+// it has one.
+func (s *serving) attempt(address string) string {
+	at := s.listeners[0].Addr().(*net.TCPAddr).AddrPort()
+	if p, err := netip.ParsePrefix(address); err == nil && at.Addr().IsUnspecified() {
+		at = netip.AddrPortFrom(p.Addr(), at.Port())
+	}
+	switch {
+	case s.http == nil:
+		return fmt.Sprintf("nc %v %d", at.Addr(), at.Port())
+	case at.Port() == 80:
+		return fmt.Sprintf("curl http://%v/", at.Addr())
+	default:
+		return fmt.Sprintf("curl http://%v/", at)
+	}
 }
 
 // counters prints what was counted.

@@ -18,7 +18,7 @@ func TestServe_ServesFilesUntilASignalAndPrintsItsCounters(t *testing.T) {
 	dir := siteWith(t, "hello.txt", "hello over the stack")
 	p := start(t, options{in: w.server().Namespace}, append(append([]string{"serve"}, smallStack(w)...), "--root", dir)...)
 	p.await("files of " + dir)
-	for _, fact := range []string{"link       mtcp0: native, copy (copy: ", "address    10.77.0.2/24", "congestion cubic", "listen     0.0.0.0:80"} {
+	for _, fact := range []string{"link       mtcp0: AF_XDP native, copy (copy: ", "address    10.77.0.2/24", "congestion cubic", "listen     0.0.0.0:80"} {
 		if !strings.Contains(p.out.String(), fact) {
 			t.Errorf("does not say %q at the start:\n%s", fact, p.out)
 		}

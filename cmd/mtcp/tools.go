@@ -12,16 +12,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/mtcp-go/mtcp/internal/netconf"
 )
 
 // noTools in the environment makes demo and bench use the built-in client.
 const noTools = "MTCP_NO_TOOLS"
 
-// requestLoad makes HTTP requests from a namespace with wrk, ab, or the client
+// requestLoad makes HTTP requests from a place with wrk, ab, or the client
 // of this command.
-func requestLoad(ctx context.Context, n *netconf.Namespace, core int, l load, url string, closing bool) (loadResult, error) {
+func requestLoad(ctx context.Context, at place, core int, l load, url string, closing bool) (loadResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.duration+10*time.Second)
 	defer cancel()
 	switch {
@@ -30,7 +28,7 @@ func requestLoad(ctx context.Context, n *netconf.Namespace, core int, l load, ur
 		if closing {
 			args = append(args, "-H", "Connection: close")
 		}
-		text, err := output(ctx, n, core, "wrk", append(args, url)...)
+		text, err := output(ctx, at, core, "wrk", append(args, url)...)
 		if err != nil {
 			return loadResult{}, err
 		}
@@ -40,7 +38,7 @@ func requestLoad(ctx context.Context, n *netconf.Namespace, core int, l load, ur
 		if !closing {
 			args = append(args, "-k")
 		}
-		text, err := output(ctx, n, core, "ab", append(args, url)...)
+		text, err := output(ctx, at, core, "ab", append(args, url)...)
 		if err != nil {
 			return loadResult{}, err
 		}
@@ -50,16 +48,16 @@ func requestLoad(ctx context.Context, n *netconf.Namespace, core int, l load, ur
 		if closing {
 			args = append(args, "--close")
 		}
-		return clientLoad(ctx, n, core, l, args...)
+		return clientLoad(ctx, at, core, l, args...)
 	}
 }
 
 // clientLoad runs mtcp client.
-func clientLoad(ctx context.Context, n *netconf.Namespace, core int, l load, args ...string) (r loadResult, err error) {
+func clientLoad(ctx context.Context, at place, core int, l load, args ...string) (r loadResult, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.duration+lastPatience+10*time.Second)
 	defer cancel()
 	args = append([]string{"client", "-c", strconv.Itoa(l.connections), "-n", strconv.Itoa(l.requests), "--duration", l.duration.String()}, args...)
-	text, err := output(ctx, n, core, executable(), args...)
+	text, err := output(ctx, at, core, executable(), args...)
 	if err != nil {
 		return r, err
 	}

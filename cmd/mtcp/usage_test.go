@@ -25,28 +25,46 @@ func TestUsage_BadCommandLinesExitWithTwo(t *testing.T) {
 		args  []string
 		names []string
 	}{
-		"no verb":           {nil, []string{"serve"}},
-		"unknown verb":      {[]string{"surf"}, []string{"surf"}},
-		"unknown flag":      {append([]string{"serve", "--speed"}, stack...), []string{"--speed"}},
-		"no interface":      {[]string{"serve", "--echo", "--addr", "10.0.0.2/24"}, []string{"--iface eth0"}},
-		"no address":        {[]string{"serve", "--echo", "--iface", "lo"}, []string{"--addr 10.0.0.2/24"}},
-		"no prefix length":  {[]string{"serve", "--echo", "--iface", "lo", "--addr", "10.0.0.2"}, []string{`"10.0.0.2"`, "10.0.0.2/24"}},
-		"bad prefix length": {[]string{"serve", "--echo", "--iface", "lo", "--addr", "10.0.0.2/33"}, []string{"10.0.0.2/33"}},
-		"IPv6":              {[]string{"get", "--iface", "lo", "--addr", "fe80::1/64", "http://10.0.0.1/"}, []string{"IPv4"}},
-		"bad gateway":       {append([]string{"serve", "--echo", "--gateway", "router"}, stack...), []string{"router", "10.0.0.1"}},
-		"nothing to serve":  {append([]string{"serve"}, stack...), []string{"--root", "--echo"}},
-		"two to serve":      {append([]string{"serve", "--echo", "--root", "/"}, stack...), []string{"--root", "--echo"}},
-		"unknown link":      {append([]string{"serve", "--echo", "--link", "token-ring"}, stack...), []string{"token-ring", "afxdp"}},
-		"no connections":    {append([]string{"serve", "--echo", "--connections", "0"}, stack...), []string{"--connections"}},
-		"no memory":         {append([]string{"serve", "--echo", "--ring-memory", "0"}, stack...), []string{"--ring-memory", "4MiB to 1TiB"}},
-		"no size":           {append([]string{"serve", "--echo", "--ring-memory", "much"}, stack...), []string{"--ring-memory", "much", "512MiB"}},
-		"unknown mode":      {append([]string{"serve", "--echo", "--require", "fast"}, stack...), []string{"--require", "native", "zerocopy"}},
-		"no URL":            {append([]string{"get"}, stack...), []string{"url"}},
-		"bad URL":           {append([]string{"get", "10.0.0.1"}, stack...), []string{"http://"}},
-		"negative count":    {append([]string{"get", "-n=-1", "http://10.0.0.1/"}, stack...), []string{"-n"}},
-		"demo too long":     {[]string{"demo", "--duration", "1h"}, []string{"--duration"}},
-		"demo too large":    {[]string{"demo", "--size", "0"}, []string{"--size"}},
-		"bench too often":   {[]string{"bench", "veth", "--pairs", "0"}, []string{"--pairs"}},
+		"no verb":                        {nil, []string{"serve"}},
+		"unknown verb":                   {[]string{"surf"}, []string{"surf"}},
+		"unknown flag":                   {append([]string{"serve", "--speed"}, stack...), []string{"--speed"}},
+		"no interface":                   {[]string{"serve", "--echo", "--addr", "10.0.0.2/24"}, []string{"--iface eth0"}},
+		"no address":                     {[]string{"serve", "--echo", "--iface", "lo"}, []string{"--addr 10.0.0.2/24"}},
+		"shared gateway":                 {[]string{"serve", "--echo", "--iface", "lo", "--shared", "--gateway", "10.0.0.1"}, []string{"--gateway", "kernel's routes"}},
+		"ports not shared":               {append([]string{"serve", "--echo", "--ports", "80"}, stack...), []string{"--ports", "--shared"}},
+		"a shared TAP":                   {[]string{"serve", "--echo", "--link", "tap", "--addr", "10.0.0.2/24", "--shared"}, []string{"--shared", "--link tap"}},
+		"no prefix length":               {[]string{"serve", "--echo", "--iface", "lo", "--addr", "10.0.0.2"}, []string{`"10.0.0.2"`, "10.0.0.2/24"}},
+		"bad prefix length":              {[]string{"serve", "--echo", "--iface", "lo", "--addr", "10.0.0.2/33"}, []string{"10.0.0.2/33"}},
+		"IPv6":                           {[]string{"get", "--iface", "lo", "--addr", "fe80::1/64", "http://10.0.0.1/"}, []string{"IPv4"}},
+		"bad gateway":                    {append([]string{"serve", "--echo", "--gateway", "router"}, stack...), []string{"router", "10.0.0.1"}},
+		"nothing to serve":               {append([]string{"serve"}, stack...), []string{"--root", "--echo"}},
+		"two to serve":                   {append([]string{"serve", "--echo", "--root", "/"}, stack...), []string{"--root", "--echo"}},
+		"unknown link":                   {append([]string{"serve", "--echo", "--link", "token-ring"}, stack...), []string{"token-ring", "afxdp"}},
+		"no connections":                 {append([]string{"serve", "--echo", "--connections", "0"}, stack...), []string{"--connections"}},
+		"no memory":                      {append([]string{"serve", "--echo", "--ring-memory", "0"}, stack...), []string{"--ring-memory", "4MiB to 1TiB"}},
+		"no size":                        {append([]string{"serve", "--echo", "--ring-memory", "much"}, stack...), []string{"--ring-memory", "much", "512MiB"}},
+		"unknown mode":                   {append([]string{"serve", "--echo", "--require", "fast"}, stack...), []string{"--require", "native", "zerocopy"}},
+		"a mode of a TAP":                {[]string{"serve", "--echo", "--link", "tap", "--addr", "10.0.0.2/24", "--require", "native"}, []string{"--require", "--link tap"}},
+		"no URL":                         {append([]string{"get"}, stack...), []string{"url"}},
+		"bad URL":                        {append([]string{"get", "10.0.0.1"}, stack...), []string{"http://"}},
+		"negative count":                 {append([]string{"get", "-n=-1", "http://10.0.0.1/"}, stack...), []string{"-n"}},
+		"a peer without a TAP":           {append([]string{"serve", "--echo", "--peer", "10.0.0.1/24"}, stack...), []string{"--peer", "--link afxdp"}},
+		"queues without a TAP":           {append([]string{"get", "--queues", "2", "http://10.0.0.1/"}, stack...), []string{"--queues", "ethtool -L"}},
+		"XDP's mode on a TAP":            {[]string{"serve", "--echo", "--link", "tap", "--addr", "10.0.0.2/24", "--generic"}, []string{"--generic", "--link tap"}},
+		"XDP's frames on a TAP":          {[]string{"serve", "--echo", "--link", "tap", "--addr", "10.0.0.2/24", "--frame-size", "4096"}, []string{"--frame-size", "--link tap"}},
+		"a TAP without an address":       {[]string{"serve", "--echo", "--link", "tap"}, []string{"--addr 10.0.0.2/24"}},
+		"too many queues":                {[]string{"serve", "--echo", "--link", "tap", "--addr", "10.0.0.2/24", "--queues", "257"}, []string{"--queues", "256"}},
+		"a peer that is the stack":       {[]string{"serve", "--echo", "--link", "tap", "--addr", "10.0.0.2/24", "--peer", "10.0.0.2/24"}, []string{"--peer", "10.0.0.2"}},
+		"a peer elsewhere":               {[]string{"serve", "--echo", "--link", "tap", "--addr", "10.0.0.2/24", "--peer", "10.0.1.1/24"}, []string{"--peer", "10.0.1.1/24", "10.0.0.2/24"}},
+		"a peer that sees no stack":      {[]string{"serve", "--echo", "--link", "tap", "--addr", "10.0.0.2/24", "--peer", "10.0.0.1/32"}, []string{"--peer", "10.0.0.1/32"}},
+		"no room for the kernel":         {[]string{"serve", "--echo", "--link", "tap", "--addr", "10.0.0.2/32"}, []string{"--addr", "10.0.0.2/32", "--peer"}},
+		"odd frames":                     {append([]string{"serve", "--echo", "--frame-size", "3000"}, stack...), []string{"--frame-size", "2KiB to 4KiB"}},
+		"a stack's flags for the kernel": {append([]string{"serve", "--echo", "--link", "kernel"}, stack...), []string{"--iface", "--link kernel"}},
+		"a capture of the kernel":        {[]string{"serve", "--echo", "--link", "kernel", "--pcap", "x"}, []string{"--pcap", "tcpdump"}},
+		"a client on the kernel":         {[]string{"get", "--link", "kernel", "http://10.0.0.1/"}, []string{"kernel", "afxdp", "tap"}},
+		"demo too long":                  {[]string{"demo", "--duration", "1h"}, []string{"--duration"}},
+		"demo too large":                 {[]string{"demo", "--size", "0"}, []string{"--size"}},
+		"bench too often":                {[]string{"bench", "veth", "--pairs", "0"}, []string{"--pairs"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, _, stderr := execute(c.args...)
@@ -60,10 +78,11 @@ func TestUsage_BadCommandLinesExitWithTwo(t *testing.T) {
 
 func TestHelp_ShowsAnExampleAndDefaults(t *testing.T) {
 	for verb, names := range map[string][]string{
-		"demo":  {"Example", "sudo mtcp demo", "default 64"},
-		"serve": {"Example", "mtcp serve --iface", "default :80", "default 131072"},
-		"get":   {"Example", "mtcp get --iface", "default cubic"},
-		"bench": {"veth"},
+		"demo":   {"Example", "sudo mtcp demo", "default 64"},
+		"serve":  {"Example", "mtcp serve --iface", "mtcp serve --link tap", "default :80", "default 131072"},
+		"get":    {"Example", "mtcp get --iface", "default cubic"},
+		"doctor": {"Example", "sudo mtcp doctor --iface eth0", "--json"},
+		"bench":  {"veth"},
 	} {
 		p := start(t, options{}, verb, "--help")
 		if code := p.exit(); code != exitOK {
@@ -116,6 +135,17 @@ func TestBadInput_NamesTheMendAndLeavesNothing(t *testing.T) {
 		defer onServer(t, w, func(l netlink.Link) error { return netlink.LinkSetMTU(l, 1500) })
 		checkFails(t, w, options{}, serve("--echo"), "MTU 9000", "ip link set "+device+" mtu")
 		checkNoXDP(t, w.server())
+	})
+	t.Run("MTU for which there are larger frames", func(t *testing.T) {
+		onServer(t, w, func(l netlink.Link) error { return netlink.LinkSetMTU(l, 3000) })
+		defer onServer(t, w, func(l netlink.Link) error { return netlink.LinkSetMTU(l, 1500) })
+		checkFails(t, w, options{}, serve("--echo"), "MTU 3000", "frames of 4096", "--frame-size 4096")
+		p := start(t, options{in: w.server().Namespace}, serve("--echo", "--frame-size", "4096")...)
+		p.await("MTU 3000")
+		p.signal(syscall.SIGINT)
+		if code := p.exit(); code != exitOK {
+			t.Errorf("exit code %d: %s", code, p.stderr)
+		}
 	})
 	t.Run("address is the kernel's", func(t *testing.T) {
 		checkFails(t, w, options{}, []string{"serve", "--echo", "--iface", device, "--addr", kernelAddress + "/24"},

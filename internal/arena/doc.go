@@ -1,4 +1,4 @@
-// Package arena hands out off-heap memory that is pointer-free, sparse and, by
+// Package arena hands out off-heap memory: pointer-free, sparse and, by
 // its file descriptor, ready to be shared with another process.
 //
 // Set-up code of any package may call it: one goroutine allocates, and nothing

@@ -6,6 +6,7 @@ package arena
 import (
 	"fmt"
 	"math"
+	"os"
 	"reflect"
 	"unsafe"
 )
@@ -36,6 +37,27 @@ func Make[T any](r *Region, n int) ([]T, error) {
 		return nil, nil
 	}
 	return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), n), nil
+}
+
+// Size returns how much of a Region n values of T take at most: whole cache
+// lines, so that sizes add up.
+func Size[T any](n int) int { return roundUp(n*int(reflect.TypeFor[T]().Size()), cacheLine) }
+
+// Release gives the pages that lie within s, an array of a private Region, back
+// to the kernel. All of s is zero, and will be zero when it is touched again.
+//
+// The conversion is valid because s is memory of ours; whole pages of it are
+// named to the kernel, and nothing else.
+func Release[T any](s []T) {
+	if len(s) == 0 {
+		return
+	}
+	page := os.Getpagesize()
+	b := unsafe.Slice((*byte)(unsafe.Pointer(&s[0])), len(s)*int(unsafe.Sizeof(s[0])))
+	skip := -int(uintptr(unsafe.Pointer(&b[0]))) & (page - 1)
+	if whole := (len(b) - skip) &^ (page - 1); whole > 0 {
+		discard(b[skip : skip+whole])
+	}
 }
 
 // pointerIn returns where t, which is called path, holds a pointer, or "".

@@ -28,6 +28,9 @@ type memory struct {
 // obtain maps at least size octets: huge pages if asked for and available,
 // else ordinary ones.
 func obtain(name string, size int, o Options) (memory, error) {
+	if o.Private {
+		return mapPrivate(roundUp(size, os.Getpagesize()))
+	}
 	var why string
 	if o.HugePages {
 		// No MAP_NORESERVE here: the mapping must fail now rather than the
@@ -60,6 +63,19 @@ func mapMemory(name string, size, memfdFlags, mapFlags int) (memory, error) {
 	return memory{bytes: b, size: size, fd: fd}, nil
 }
 
+// mapPrivate maps memory of this process alone.
+func mapPrivate(size int) (memory, error) {
+	b, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	if err != nil {
+		return memory{fd: -1}, fmt.Errorf("arena: mmap %s: %w", sizeText(size), err)
+	}
+	return memory{bytes: b, size: size, fd: -1}, nil
+}
+
+// discard drops pages of a private mapping. It cannot fail in a way that matters:
+// at worst they stay.
+func discard(pages []byte) { _ = unix.Madvise(pages, unix.MADV_DONTNEED) }
+
 // hugeReason puts the failure to get huge pages into words.
 func hugeReason(err error) string {
 	if errors.Is(err, unix.ENOMEM) {
@@ -70,7 +86,10 @@ func hugeReason(err error) string {
 
 // release unmaps the memory and closes its descriptor.
 func (m *memory) release() error {
-	err := errors.Join(unix.Munmap(m.bytes), unix.Close(m.fd))
+	err := unix.Munmap(m.bytes)
+	if m.fd >= 0 {
+		err = errors.Join(err, unix.Close(m.fd))
+	}
 	m.bytes, m.fd = nil, -1
 	if err != nil {
 		return fmt.Errorf("arena: release %s: %w", sizeText(m.size), err)

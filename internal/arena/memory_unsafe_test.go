@@ -4,9 +4,11 @@ package arena
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,4 +64,52 @@ func TestMapMemory_SaysWhatFailedAndHowMuch(t *testing.T) {
 	if !errors.As(err, &errno) || !strings.Contains(err.Error(), "4398046511104 MiB") {
 		t.Errorf("error %v, want an errno and the size", err)
 	}
+}
+
+// resident counts the pages of b that are in memory.
+func resident(t *testing.T, b []byte) int {
+	t.Helper()
+	in := make([]byte, (len(b)+os.Getpagesize()-1)/os.Getpagesize())
+	if _, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(unsafe.Pointer(&in[0]))); errno != 0 {
+		t.Fatal(errno)
+	}
+	n := 0
+	for _, x := range in {
+		n += int(x & 1)
+	}
+	return n
+}
+
+func TestPrivate_TakesNoMemoryBeforeTheFirstTouchAndGivesItBack(t *testing.T) {
+	page := os.Getpagesize()
+	r := newRegion(t, 1<<30, Options{Private: true})
+	if r.Fd() != -1 {
+		t.Errorf("descriptor %d: private memory has none", r.Fd())
+	}
+	s, err := Make[uint64](r, 1<<30/8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := unsafe.Slice((*byte)(unsafe.Pointer(&s[0])), 64*page)
+	if n := resident(t, b); n != 0 {
+		t.Errorf("%d pages are resident before any touch", n)
+	}
+	for i := range b {
+		b[i] = 1
+	}
+	clear(b)
+	if n := resident(t, b); n != 64 {
+		t.Errorf("%d of 64 pages are resident", n)
+	}
+	first, end := page/8/2, 10*page/8+page/8/2 // half a page, nine whole ones, half a page
+	s[first-1], s[end] = 7, 7
+	Release(s[first:end])
+	if n := resident(t, b); n > 64-9 || n < 64-9 {
+		t.Errorf("%d of 64 pages are resident after nine went", n)
+	}
+	if s[first-1] != 7 || s[end] != 7 || s[first] != 0 || s[first+page/8] != 0 {
+		t.Error("what was beside the released memory has changed, or that is not zero")
+	}
+	Release(s[:1])
+	Release(s[:0])
 }

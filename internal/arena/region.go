@@ -26,6 +26,10 @@ type Options struct {
 	// is reserved as a whole when the region is made, and is not sparse. When
 	// there is none the region falls back to ordinary pages; Info says why.
 	HugePages bool
+
+	// Private memory has no descriptor: for what no other process shall see. It
+	// is never huge.
+	Private bool
 }
 
 // Info describes a Region.
@@ -92,7 +96,7 @@ func (r *Region) Info() Info {
 }
 
 // Fd returns the descriptor of the memory for sharing it, or -1 when the
-// region is closed or lies on the Go heap. It stays the region's own.
+// region is private, closed, or lies on the Go heap. It stays the region's own.
 func (r *Region) Fd() int { return r.memory.fd }
 
 // Close gives the memory back. Slices into it must not be used any more, not

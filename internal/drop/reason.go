@@ -11,7 +11,7 @@ const (
 	FrameShort     // shorter than its headers say
 	FrameNotOurs   // Ethernet destination is neither ours nor broadcast
 	FrameEtherType // neither ARP nor IPv4
-	FrameHandover  // the ring to the shard that owns the flow was full
+	FrameHandover  // the ring to the shard that owns the flow was full, or too many looked for theirs
 	FrameNoTx      // a reply found no free transmit frame
 
 	// ARP.
@@ -80,6 +80,7 @@ const (
 	StaleHandle // a command for a connection that is gone
 	PortsUsed   // no ephemeral port is free for this destination
 	NeighbourUnresolved
+	LinkDown // not sent: the link is down
 
 	NumReasons
 )

@@ -63,6 +63,7 @@ var names = [NumReasons]string{
 	StaleHandle:         "stale_handle",
 	PortsUsed:           "ports_used",
 	NeighbourUnresolved: "neighbour_unresolved",
+	LinkDown:            "link_down",
 }
 
 // String returns the name of the reason's counter.

@@ -6,16 +6,56 @@ package flow
 // has as many slots to fill as the old one had in all, at migrateSlots of
 // them emptied per insertion.
 
+import "math/bits"
+
 const (
 	// migrateSlots is how many slots of the old array one change empties: four
 	// cache lines, read in order.
 	migrateSlots = 16
+
+	// releaseSlots is how many emptied slots are given back at a time: 64 KiB, so
+	// that no packet waits for more than a few pages. A smaller array stays.
+	releaseSlots = 4096
 
 	// A table grows when it is more than fullNum/fullDen full. At three
 	// quarters a hit looks at 2.5 slots and a miss at 8.5, on average; after
 	// growth it is 1.3 and 1.7.
 	fullNum, fullDen = 3, 4
 )
+
+// finalSlots is the size of the array that holds max entries.
+func finalSlots(max int) int {
+	n := startSlots
+	for n/fullDen*fullNum < max {
+		n *= 2
+	}
+	return n
+}
+
+// Entries returns how many entries a table for at most max connections takes
+// over its life: the largest array, and the one before it.
+func Entries(max int) int {
+	n := finalSlots(max)
+	if n == startSlots {
+		return n
+	}
+	return n + n/2
+}
+
+// place returns the array of n slots. The largest stands first in the memory,
+// the one before it behind, the one before that first again: so two arrays that
+// follow each other lie apart, and each begins in memory that is zero, because
+// an array that has been emptied is.
+//
+//	n slots                            n/2 slots
+//	|n| n/4 |n/16|                     |n/2| n/8 | ...
+func (t *Table) place(n int) slotArray {
+	final, first := finalSlots(t.max), 0
+	if bits.TrailingZeros(uint(final/n))%2 == 1 {
+		first = final
+	}
+	return slotArray{mask: uint64(n - 1), slots: t.memory[first : first+n : first+n]}
+}
 
 func (t *Table) isGrowing() bool { return t.old.slots != nil }
 
@@ -29,7 +69,15 @@ func (t *Table) grow() {
 		t.migrate()
 	}
 	t.old, t.next = t.cur, 0
-	t.cur = newSlotArray(2 * n)
+	t.cur = t.place(2 * n)
+}
+
+// Settle moves a few more slots of a table that is growing, so that one that
+// stands still at last does not keep two arrays. Once a round is enough.
+func (t *Table) Settle() {
+	for range 4 {
+		t.migrate()
+	}
 }
 
 // migrate empties the next few slots of the old array into the new.
@@ -44,6 +92,9 @@ func (t *Table) migrate() {
 			t.cur.put(t.Hash(e.key), *e)
 			t.old.remove(t.next, &t.seed)
 		}
+	}
+	if t.next%releaseSlots == 0 && t.release != nil {
+		t.release(t.old.slots[t.next-releaseSlots : t.next])
 	}
 	if t.next == uint64(len(t.old.slots)) {
 		t.old, t.next = slotArray{}, 0

@@ -21,6 +21,7 @@ const portCounters = 256
 type Ports struct {
 	first   uint32
 	size    uint32
+	list    []uint16 // the ports, if they are no range
 	secret  prf.Key
 	counter [portCounters]uint32
 }
@@ -42,6 +43,13 @@ func NewPorts(first, last uint16, secret [2]uint64) (*Ports, bool) {
 	return p, true
 }
 
+// NewPortList chooses from ports that are no range; there is at least one.
+func NewPortList(ports []uint16, secret [2]uint64) *Ports {
+	p, _ := NewPorts(1, uint16(len(ports)), secret) // as many as there are
+	p.list = ports
+	return p
+}
+
 // Next returns a port for a connection from local to remote:remotePort, and
 // false if none is free. It asks free about each port of the range at most
 // once; free may also refuse ports whose packets would arrive elsewhere.
@@ -51,7 +59,11 @@ func (p *Ports) Next(local, remote uint32, remotePort uint16, free func(port uin
 	counter := &p.counter[hash%portCounters]
 	start := *counter % p.size
 	for tries := range p.size {
-		port := uint16(p.first + (offset+(start+tries)%p.size)%p.size) // at most last
+		place := (offset + (start+tries)%p.size) % p.size
+		port := uint16(p.first + place) // at most last
+		if p.list != nil {
+			port = p.list[place]
+		}
 		if free(port) {
 			*counter = (start + tries + 1) % p.size
 			return port, true

@@ -8,8 +8,8 @@ package flow
 // startSlots is the size of a new table: a page of entries at most.
 const startSlots = 64
 
-// entry is one connection. A value of 0 means that the slot is free.
-type entry struct {
+// An Entry is one connection. A value of 0 means that the slot is free.
+type Entry struct {
 	key   Key4
 	value uint32
 }
@@ -18,31 +18,40 @@ type entry struct {
 // free slot stands between an entry's home and the entry.
 type slotArray struct {
 	mask  uint64
-	slots []entry
-}
-
-func newSlotArray(n int) slotArray {
-	return slotArray{mask: uint64(n - 1), slots: make([]entry, n)}
+	slots []Entry
 }
 
 // A Table maps connections to numbers. It has one owner.
 type Table struct {
-	seed [2]uint64
-	cur  slotArray
-	old  slotArray // while growing: the smaller array that is being emptied
-	next uint64    // slots of old before this one are free
-	len  int
-	max  int
-	sink uint32 // see Touch
+	seed   [2]uint64
+	cur    slotArray
+	old    slotArray // while growing: the smaller array that is being emptied
+	next   uint64    // slots of old before this one are free
+	len    int
+	max    int
+	sink   uint32  // see Touch
+	memory []Entry // of the arrays: see place
+
+	release func([]Entry)
 }
 
 // NewTable returns an empty table for at most max connections. The seed is
 // the secret that keeps peers from choosing collisions.
 func NewTable(max int, seed [2]uint64) *Table {
-	if max < 1 || max > 1<<31 {
+	return TableOver(make([]Entry, Entries(max)), max, seed, nil)
+}
+
+// TableOver is NewTable over memory of the caller's: Entries zero entries, of
+// which no more are touched than the table has ever needed. When it has grown,
+// release, if not nil, is told which it does not need any more; they are zero
+// then, and must be when they are looked at again.
+func TableOver(memory []Entry, max int, seed [2]uint64, release func([]Entry)) *Table {
+	if max < 1 || max > 1<<31 || len(memory) != Entries(max) {
 		panic("flow: impossible table size")
 	}
-	return &Table{seed: seed, max: max, cur: newSlotArray(startSlots)}
+	t := &Table{seed: seed, max: max, memory: memory, release: release}
+	t.cur = t.place(startSlots)
+	return t
 }
 
 // Hash returns the hash of k under this table's seed, for Touch and Find.
@@ -79,7 +88,7 @@ func (t *Table) Insert(k Key4, value uint32) bool {
 		return false
 	}
 	t.grow()
-	t.cur.put(hash, entry{key: k, value: value})
+	t.cur.put(hash, Entry{key: k, value: value})
 	t.len++
 	return true
 }
@@ -118,6 +127,15 @@ func (t *Table) Delete(k Key4) bool {
 // Len returns the number of connections in the table.
 func (t *Table) Len() int { return t.len }
 
+// Slots returns how many entries the table has memory for now.
+func (t *Table) Slots() int {
+	n := len(t.cur.slots)
+	if t.isGrowing() {
+		n += len(t.old.slots) - int(t.next) // at most the old array's
+	}
+	return n
+}
+
 // All calls yield for each connection, in no order, until it says false. The
 // table must not change meanwhile.
 func (t *Table) All(yield func(Key4, uint32) bool) {
@@ -133,7 +151,7 @@ func (t *Table) All(yield func(Key4, uint32) bool) {
 // find returns the entry of k, or nil. While the table grows, an entry whose
 // home in the old array has been emptied cannot be there any more (a free slot
 // would stand before it), so about one array is searched in either case.
-func (t *Table) find(k Key4, hash uint64) *entry {
+func (t *Table) find(k Key4, hash uint64) *Entry {
 	if t.isGrowing() && hash&t.old.mask >= t.next {
 		if i, ok := t.old.index(k, hash); ok {
 			return &t.old.slots[i]
@@ -159,7 +177,7 @@ func (a *slotArray) index(k Key4, hash uint64) (uint64, bool) {
 }
 
 // put adds an entry that is not there, in the first free slot from its home.
-func (a *slotArray) put(hash uint64, e entry) {
+func (a *slotArray) put(hash uint64, e Entry) {
 	i := hash & a.mask
 	for a.slots[i].value != 0 {
 		i = (i + 1) & a.mask
@@ -180,5 +198,5 @@ func (a *slotArray) remove(hole uint64, seed *[2]uint64) {
 			hole = j
 		}
 	}
-	a.slots[hole] = entry{}
+	a.slots[hole] = Entry{}
 }

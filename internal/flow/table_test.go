@@ -15,14 +15,15 @@ func key(i uint32) Key4 {
 }
 
 func TestEntry_FourToACacheLine(t *testing.T) {
-	if n := unsafe.Sizeof(entry{}); n != 16 {
+	if n := unsafe.Sizeof(Entry{}); n != 16 {
 		t.Errorf("an entry has %d octets, want 16", n)
 	}
 	if n := unsafe.Sizeof(Key4{}); n != 12 {
 		t.Errorf("a key has %d octets, want 12", n)
 	}
-	for n := startSlots; n <= 1<<16; n *= 2 {
-		if a := newSlotArray(n); uintptr(unsafe.Pointer(&a.slots[0]))%64 != 0 {
+	tab := NewTable(1<<15, testSeed)
+	for n := startSlots; n <= finalSlots(1<<15); n *= 2 {
+		if a := tab.place(n); uintptr(unsafe.Pointer(&a.slots[0]))%64 != 0 {
 			t.Errorf("%d slots do not begin on a cache line", n)
 		}
 	}
@@ -160,9 +161,9 @@ func TestModel_RandomOperationsAgreeWithAMap(t *testing.T) {
 // runs wrap, and empties it in every rotation.
 func TestRemove_WorksAcrossTheEndOfTheArray(t *testing.T) {
 	for first := range uint32(60) {
-		a := newSlotArray(64)
+		a := NewTable(1, testSeed).cur
 		for i := range uint32(60) {
-			a.put(hash4(&testSeed, key(i)), entry{key: key(i), value: i + 1})
+			a.put(hash4(&testSeed, key(i)), Entry{key: key(i), value: i + 1})
 		}
 		for n := range uint32(60) {
 			i := (first + n) % 60
@@ -173,7 +174,7 @@ func TestRemove_WorksAcrossTheEndOfTheArray(t *testing.T) {
 			a.remove(at, &testSeed)
 		}
 		for i := range a.slots {
-			if a.slots[i] != (entry{}) {
+			if a.slots[i] != (Entry{}) {
 				t.Fatalf("first %d: slot %d is not empty", first, i)
 			}
 		}
@@ -214,6 +215,72 @@ func TestGrow_StaysWithinTheNeedOfTheMaximum(t *testing.T) {
 		t.Errorf("%d slots for %d entries", n, limit)
 	}
 	checkInvariant(t, tab)
+}
+
+func TestGrow_EndsWithoutInsertions(t *testing.T) {
+	tab := NewTable(10_000, testSeed)
+	i := uint32(0)
+	for ; len(tab.cur.slots) < 1<<13; i++ {
+		tab.Insert(key(i), i+1)
+	}
+	for n := 0; tab.isGrowing(); n++ {
+		if n == 1<<12/(4*migrateSlots) {
+			t.Fatalf("still growing after %d calls", n)
+		}
+		tab.Settle()
+	}
+	tab.Settle()
+	checkInvariant(t, tab)
+	for j := range i {
+		if v, ok := tab.Lookup(key(j)); !ok || v != j+1 {
+			t.Fatalf("entry %d is lost: %d, %v", j, v, ok)
+		}
+	}
+}
+
+// TestGrow_EachArrayBeginsEmpty: arrays share memory with those before the one
+// that is being emptied.
+func TestGrow_EachArrayBeginsEmpty(t *testing.T) {
+	const limit = 60_000
+	released := 0
+	tab := TableOver(make([]Entry, Entries(limit)), limit, testSeed, func(gone []Entry) {
+		for i := range gone {
+			if gone[i] != (Entry{}) {
+				t.Fatalf("entry %d of those that are released is in use", i)
+			}
+		}
+		released += len(gone)
+	})
+	if n := len(tab.memory); n != Entries(limit) || n > 4*limit {
+		t.Errorf("memory of %d entries for %d connections", n, limit)
+	}
+	for i := uint32(0); i < limit; i++ {
+		before := len(tab.cur.slots)
+		tab.Insert(key(i), i+1)
+		if len(tab.cur.slots) == before {
+			continue
+		}
+		taken := 0
+		for _, e := range tab.cur.slots {
+			if e != (Entry{}) {
+				taken++
+			}
+		}
+		if taken != 1 {
+			t.Fatalf("%d entries in the new array of %d slots, want the one that was inserted", taken, len(tab.cur.slots))
+		}
+		if &tab.cur.slots[0] == &tab.old.slots[0] {
+			t.Fatalf("the arrays of %d and %d slots overlap", before, 2*before)
+		}
+	}
+	if want := 65536 + 32768 + 16384 + 8192 + 4096; released != want || tab.Slots() != 131072 {
+		t.Errorf("%d entries released, want %d; %d slots", released, want, tab.Slots())
+	}
+	for i := range uint32(limit) {
+		if v, ok := tab.Lookup(key(i)); !ok || v != i+1 {
+			t.Fatalf("entry %d is lost: %d, %v", i, v, ok)
+		}
+	}
 }
 
 // TestHash_ChangesHalfTheBitsWithEachInputBit is a rough avalanche test, on

@@ -14,6 +14,7 @@ import (
 const (
 	maxAddresses    = 64
 	maxRoutes       = 256  // static ones; each address brings one more
+	maxOutside      = 1024 // routes of Replace
 	maxICMPQueue    = 32   // answers and errors that wait for OutputICMP
 	maxICMPQuote    = 548  // octets of a packet in an error of ours: 576 in all (RFC 1812 §4.3.2.3)
 	pathMTUSets     = 256  // × pathMTUWays destinations

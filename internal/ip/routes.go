@@ -2,7 +2,11 @@
 
 package ip
 
-import "github.com/mtcp-go/mtcp/internal/wire"
+import (
+	"cmp"
+
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
 
 // Route says how a network is reached.
 type Route struct {
@@ -30,7 +34,7 @@ func makeRouteTable() routeTable {
 // insert puts a route behind those that are preferred to it.
 func (t *routeTable) insert(r Route, isConnected bool) {
 	at := 0
-	for at < len(t.rows) && !r.isPreferredTo(&t.rows[at].Route) {
+	for at < len(t.rows) && r.compare(&t.rows[at].Route) >= 0 {
 		at++
 	}
 	t.rows = append(t.rows, row{})
@@ -38,11 +42,12 @@ func (t *routeTable) insert(r Route, isConnected bool) {
 	t.rows[at] = row{r, isConnected}
 }
 
-func (r *Route) isPreferredTo(other *Route) bool {
-	if r.Prefix.Bits != other.Prefix.Bits {
-		return r.Prefix.Bits > other.Prefix.Bits
-	}
-	return r.Metric < other.Metric
+// compare is negative when r is preferred to the other.
+func (r *Route) compare(other *Route) int {
+	return cmp.Or(
+		cmp.Compare(other.Prefix.Bits, r.Prefix.Bits),
+		cmp.Compare(r.Metric, other.Metric),
+	)
 }
 
 func (t *routeTable) removeAt(i int) {

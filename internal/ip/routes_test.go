@@ -142,7 +142,7 @@ func TestRoutes_AgreeWithASearchOfAll(t *testing.T) {
 			dst := wire.IPv4(rng.Uint32())
 			var want *Route
 			for i := range all {
-				if r := &all[i]; r.Prefix.Contains(dst) && (want == nil || r.isPreferredTo(want)) {
+				if r := &all[i]; r.Prefix.Contains(dst) && (want == nil || r.compare(want) < 0) {
 					want = r
 				}
 			}

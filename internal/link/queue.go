@@ -87,6 +87,7 @@ type Info struct {
 	TxChecksum bool    // the device can fill transport checksums (WantChecksum)
 	LocalPeer  bool    // peers on this machine may leave checksums unfilled
 	Queues     int     // how many queues the device has; all are bound
+	Memory     int     // octets of frames and rings that this queue has; 0: not its own
 }
 
 // Counters are a queue's own counts, since it was opened.

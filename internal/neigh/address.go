@@ -133,6 +133,10 @@ func (t *Table) setAddressDue(a *address, at mono.Time) {
 // startUsing ends the probing: the address is ours.
 func (t *Table) startUsing(a *address, now mono.Time) {
 	a.state, a.sent, a.isUsable = announcing, 0, true
+	if t.cfg.Outside {
+		a.state, a.due = settled, mono.Never // announced by whoever speaks ARP for it
+		return
+	}
 	t.announceAddress(a, now)
 }
 

@@ -8,6 +8,6 @@
 // holds no packets that wait for an answer (their owners do, and hear of it
 // through Events); and it learns nothing from packets that are not for us.
 //
-// Reading order: table.go, state.go, input.go, address.go, output.go,
+// Reading order: table.go, state.go, input.go, address.go, output.go, outside.go,
 // timers.go, events.go, slots.go, index.go, list.go.
 package neigh

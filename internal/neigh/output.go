@@ -45,7 +45,7 @@ func (q *replyQueue) pop() (reply, bool) {
 // Output writes the next frame that is wanted and returns its length; 0 when
 // none is, or when b has no room for FrameLen octets.
 func (t *Table) Output(b []byte, now mono.Time) int {
-	if len(b) < FrameLen {
+	if len(b) < FrameLen || t.cfg.Outside {
 		return 0
 	}
 	t.now = now
@@ -127,6 +127,9 @@ func (t *Table) put(b []byte, to wire.MAC, p *wire.ARP) int {
 
 // HasOutput reports whether Output may have a frame to write.
 func (t *Table) HasOutput() bool {
+	if t.cfg.Outside {
+		return false
+	}
 	if t.replies.head != t.replies.tail || t.wants.n > 0 {
 		return true
 	}

@@ -65,6 +65,7 @@ func (t *Table) canRelease(i slot) bool {
 func (t *Table) release(i slot, now mono.Time) {
 	e := &t.entries[i]
 	t.setState(i, Free, now)
+	t.wants.remove(i)
 	t.index.remove(e.ip)
 	e.hasEvent = false
 	t.free.pushFront(i) // what was used last is still in the cache

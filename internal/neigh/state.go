@@ -58,6 +58,7 @@ type entry struct {
 	state      State
 	asked      uint8 // requests since the state began
 	hasEvent   bool
+	isProven   bool // Outside: what is to be said is that it is there
 }
 
 // setState moves an entry to a state and starts that state's timer.
@@ -145,6 +146,11 @@ func (t *Table) expire(i slot, now mono.Time) {
 	case Reachable:
 		t.expireReachable(i, now)
 	case Delay:
+		if t.cfg.Outside {
+			t.setState(i, Reachable, now)
+			t.remind(i, false)
+			return
+		}
 		t.setState(i, Probe, now)
 	case Stale, Failed:
 		if !t.canRelease(i) {
@@ -169,6 +175,9 @@ func (t *Table) expireReachable(i slot, now mono.Time) {
 	e := &t.entries[i]
 	if e.confirmed.IsSet() {
 		t.prolong(i, e.confirmed)
+		if t.cfg.Outside {
+			t.remind(i, true)
+		}
 		if now.Before(t.due[i]) {
 			return
 		}

@@ -34,6 +34,7 @@ type Config struct {
 	OnLink     []wire.IPv4Prefix // senders outside are not believed; none: all are
 	MaxEntries int               // default 1024, at least 8, at most 32768
 	Seed       uint64            // of the table's randomness
+	Outside    bool              // others resolve our neighbours: see outside.go
 
 	Reachable  time.Duration // 30 s, of which 0.5 to 1.5 times are taken
 	Retransmit time.Duration // 1 s between requests

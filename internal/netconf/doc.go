@@ -10,5 +10,6 @@
 // driver, offloads), settle.go (MTU, addresses, up), namespace.go (network
 // namespaces), pair.go (two of them joined by a veth); watch.go, view.go,
 // rtnetlink.go, requests.go (following the kernel), neighbour.go (what the
-// kernel resolves for us), ports.go (ports held against the kernel).
+// kernel resolves for us), ports.go (ports held against the kernel); machine.go,
+// device.go, offloads.go (all there is to know before a stack is started).
 package netconf

@@ -18,7 +18,7 @@ func (t *Table) Complete(s any) error {
 		switch {
 		case p.IsNumber():
 			if number(f) == 0 {
-				if p.Later {
+				if p.Later != "" {
 					continue
 				}
 				SetNumber(f, p.Default)

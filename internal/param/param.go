@@ -36,9 +36,9 @@ type Parameter struct {
 	Unit     string   // of an Int: what is counted
 	Values   []string // of a Choice, the default first
 
-	// Later says that a layer below puts the default in place of zero, because it
-	// depends on more than a table can say. Default is what it commonly is.
-	Later bool
+	// Later says what else the default may be. A layer below puts it in place of
+	// zero, since it depends on more than a table can say.
+	Later string
 
 	// Zero says what 0 or "" stands for when it is the default, and so may be
 	// written in a file, too.
@@ -91,7 +91,7 @@ func (t *Table) find(name string) *Parameter {
 }
 
 // Tables returns the whole table, in the order of a file.
-func Tables() []*Table { return []*Table{&Stack, &TCP, &IP, &AFXDP, &TAP} }
+func Tables() []*Table { return []*Table{&Stack, &TCP, &IP, &AFXDP, &TAP, &Memif} }
 
 // ByPath finds a table by its path.
 func ByPath(path string) (*Table, bool) {

@@ -26,16 +26,19 @@ var Stack = Table{
 			Name: "ProbeAddresses", Kind: Bool,
 			Text: "asks the network before the addresses are used whether somebody has them (RFC 5227), which takes some seconds in which nothing can be sent.",
 		}, {
-			Name: "Connections", Kind: Int, Default: 1 << 17, Min: 1, Max: maxSlots,
+			Name: "Memory", Kind: Octets, Min: mib, Max: 64 * tib, Zero: "no budget, each part has its own default",
+			Text: "bounds the octets that the stack takes, all shards together and whatever happens: connections, rings, tables, packet frames. Connections, TimeWaits and RingMemory follow from it where they are not given; what is too small for what was asked for is refused. None of it is touched before it is needed.",
+		}, {
+			Name: "Connections", Kind: Int, Default: 1 << 17, Min: 1, Max: maxSlots, Later: "a part of Memory",
 			Text: "bounds the connections of each shard; beyond it SYNs are dropped and counted.",
 		}, {
-			Name: "TimeWaits", Kind: Int, Default: 1 << 18, Min: 1, Max: maxSlots,
+			Name: "TimeWaits", Kind: Int, Default: 1 << 18, Min: 1, Max: maxSlots, Later: "twice Connections with Memory",
 			Text: "bounds the TIME_WAIT records of each shard, of 64 octets each; beyond it the oldest give way, and are counted.",
 		}, {
-			Name: "RingMemory", Kind: Octets, Default: 512 * mib, Min: 4 * mib, Max: tib,
+			Name: "RingMemory", Kind: Octets, Default: 512 * mib, Min: 4 * mib, Max: tib, Later: "what is left of Memory",
 			Text: "bounds the octets of each shard's send and receive rings, of which connections take what they need and give it back when idle.",
 		}, {
-			Name: "Backlog", Kind: Int, Default: 4096, Min: 1, Max: 1 << 20, Unit: "connections",
+			Name: "Backlog", Kind: Int, Default: 4096, Min: 1, Max: 1 << 20, Unit: "connections", Later: "Connections if that is less",
 			Text: "bounds, per shard, the connections of a listener that wait for Accept, and by twice that number those that are half open.",
 		}, {
 			Name: "PortFirst", Kind: Int, Default: 32768, Min: 1, Max: 65535,
@@ -46,6 +49,12 @@ var Stack = Table{
 		}, {
 			Name: "Neighbours", Kind: Int, Default: 1024, Min: 8, Max: 32768,
 			Text: "bounds the ARP entries of each shard; beyond it idle ones give way.",
+		}, {
+			Name: "Cores", Kind: Ints, Min: 0, Max: 1023, Example: "2, 3",
+			Text: "are those that the shards' threads are pinned to, in turn. It suits handlers of package event; where goroutines use the connections each round then costs switches between threads. None leaves the shards where the Go scheduler has them.",
+		}, {
+			Name: "BusyPoll", Kind: Bool,
+			Text: "keeps idle shards from sleeping, each of which then takes all of a core: a round trip is spared a wake-up of some 50 µs.",
 		},
 	},
 	Relations: []Relation{{"PortFirst", 1, "PortLast"}},

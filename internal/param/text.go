@@ -125,6 +125,8 @@ func (p *Parameter) DefaultText() string {
 		return "false"
 	case p.Kind == Choice:
 		return p.Values[0]
+	case p.Later != "":
+		return p.Format(p.Default) + ", or " + p.Later
 	case p.IsNumber():
 		return p.Format(p.Default)
 	default:

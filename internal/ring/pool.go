@@ -114,6 +114,9 @@ func NewPool(mem []byte) (*Pool, error) {
 	}, nil
 }
 
+// Links returns how much a Pool over n octets takes for its own account of them.
+func Links(n int) int { return n/MinSize*4 + (n/spanSize+1)*20 }
+
 // Memory returns what resolves the Pool's Refs.
 func (p *Pool) Memory() Memory { return p.memory }
 

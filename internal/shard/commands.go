@@ -37,6 +37,7 @@ func (s *Shard) command(c *sock.Command, now mono.Time) {
 		return
 	case sock.OpCall:
 		s.events.Call(c.Token, now)
+		s.woke = true
 		return
 	}
 	i, ok := s.tcbs.Lookup(c.Handle)
@@ -81,63 +82,74 @@ func (s *Shard) release(t *tcp.TCB, i slab.Index, abort bool, now mono.Time) {
 
 // connect is an active open: OpConnect.
 func (s *Shard) connect(c *sock.Command, now mono.Time) {
-	k, why := s.newKey(c)
+	remote, ok := fromWide(c.Remote)
+	local, _ := fromWide(c.Local)
+	k, why := flow.Key4{}, sock.Invalid
+	if ok {
+		k, why = s.newKey(flow.Key4{
+			LocalIP: uint32(local), RemoteIP: uint32(remote), LocalPort: c.LocalPort, RemotePort: c.RemotePort,
+		})
+	}
+	var t *tcp.TCB
+	if why == sock.OK {
+		t, why = s.open(k, now)
+	}
 	if why != sock.OK {
-		s.events.Dialed(c.Token, sock.Accepted{}, why)
+		s.answerDial(c.Token, sock.Accepted{}, why)
 		return
 	}
+	s.dials[t.Slot()] = c.Token
+}
+
+// open takes a slot for an active open.
+func (s *Shard) open(k flow.Key4, now mono.Time) (*tcp.TCB, sock.Errno) {
 	i, ok := s.tcbs.Get()
 	if !ok {
 		s.drop(drop.NoTCB)
-		s.events.Dialed(c.Token, sock.Accepted{}, sock.NoMemory)
-		return
+		return nil, sock.NoMemory
 	}
 	if !s.flows.Insert(k, uint32(i)) {
 		s.tcbs.Put(i)
 		s.drop(drop.NoTCB)
-		s.events.Dialed(c.Token, sock.Accepted{}, sock.NoMemory)
-		return
+		return nil, sock.NoMemory
 	}
 	t := s.tcbs.At(i)
 	s.engine.Connect(t, i, k, s.host.PathMTU(wire.IPv4(k.RemoteIP), now), now)
-	s.dials[i] = c.Token
 	s.touch(t)
+	return t, sock.OK
 }
 
-// newKey chooses the 4-tuple of an active open.
-func (s *Shard) newKey(c *sock.Command) (flow.Key4, sock.Errno) {
-	remote, ok := fromWide(c.Remote)
-	if !ok || remote.IsUnspecified() || remote.IsMulticast() || remote.IsBroadcast() || c.RemotePort == 0 {
-		return flow.Key4{}, sock.Invalid // MUST-46
+// newKey completes the 4-tuple of an active open: a local address or port that
+// is zero is chosen.
+func (s *Shard) newKey(k flow.Key4) (flow.Key4, sock.Errno) {
+	remote, local := wire.IPv4(k.RemoteIP), wire.IPv4(k.LocalIP)
+	if remote.IsUnspecified() || remote.IsMulticast() || remote.IsBroadcast() || k.RemotePort == 0 {
+		return k, sock.Invalid // MUST-46
 	}
-	local, _ := fromWide(c.Local)
-	if local.IsUnspecified() {
-		src, _, _, ok := s.host.Route(remote)
-		if !ok {
-			s.drop(drop.IPNoRoute)
-			return flow.Key4{}, sock.NetUnreachable
-		}
-		local = src // MUST-44
-	} else if !s.host.IsLocal(local) {
-		return flow.Key4{}, sock.NotLocal
-	} else if _, _, _, ok := s.host.Route(remote); !ok {
+	src, _, _, routed := s.host.Route(remote)
+	switch {
+	case !local.IsUnspecified() && !s.host.IsLocal(local):
+		return k, sock.NotLocal
+	case !routed:
 		s.drop(drop.IPNoRoute)
-		return flow.Key4{}, sock.NetUnreachable
+		return k, sock.NetUnreachable
+	case local.IsUnspecified():
+		k.LocalIP = uint32(src) // MUST-44
 	}
-	k := flow.Key4{LocalIP: uint32(local), RemoteIP: uint32(remote), LocalPort: c.LocalPort, RemotePort: c.RemotePort}
 	if k.LocalPort != 0 {
 		if _, used := s.flows.Lookup(k); used {
 			return k, sock.AddressInUse
 		}
 		return k, sock.OK
 	}
+	var ok bool
 	k.LocalPort, ok = s.ports.Next(k.LocalIP, k.RemoteIP, k.RemotePort, func(p uint16) bool {
 		k.LocalPort = p
 		return s.portFree(k)
 	})
 	if !ok {
 		s.drop(drop.PortsUsed)
-		return k, sock.AddressInUse
+		return k, sock.NoPort
 	}
 	return k, sock.OK
 }
@@ -168,6 +180,11 @@ func (s *Shard) cancel(token uint64) {
 	}
 }
 
+func (s *Shard) answerDial(token uint64, c sock.Accepted, why sock.Errno) {
+	s.woke = true
+	s.events.Dialed(token, c, why)
+}
+
 // dialFailed answers an active open that came to nothing.
 func (s *Shard) dialFailed(t *tcp.TCB, i slab.Index) {
 	token, ok := s.dials[i]
@@ -179,14 +196,17 @@ func (s *Shard) dialFailed(t *tcp.TCB, i slab.Index) {
 	if why == sock.OK {
 		why = sock.Aborted
 	}
-	s.events.Dialed(token, sock.Accepted{}, why)
+	s.answerDial(token, sock.Accepted{}, why)
 }
 
 // opened hands a new connection to who asked for it.
 func (s *Shard) opened(t *tcp.TCB, i slab.Index, now mono.Time) {
-	if t.IsPassive() {
+	switch {
+	case t.IsPassive():
 		s.accepted(t, i)
 		return
+	case t.Listed()&handledBit != 0:
+		return // tell says so
 	}
 	token, ok := s.dials[i]
 	if !ok {
@@ -197,7 +217,7 @@ func (s *Shard) opened(t *tcp.TCB, i slab.Index, now mono.Time) {
 		s.engine.ReadyTx(t)
 	}
 	s.blocks[i].Raise(sock.Connected, 0)
-	s.events.Dialed(token, s.describe(t, i), sock.OK)
+	s.answerDial(token, s.describe(t, i), sock.OK)
 }
 
 // describe is what an application is told of a connection.

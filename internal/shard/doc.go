@@ -11,7 +11,10 @@
 //	publish.go   2. timers, 3. publish: tell applications, once per batch
 //	commands.go  4. commands of applications
 //	transmit.go  5. transmit: control, ACK, data
+//	handler.go   applications that run on the shard: the event door
 //	hold.go      ACKs that wait for an answer
+//	stall.go     a device that has no room
+//	outside.go   link, addresses, routes and neighbours that change
 //	nexthop.go   the way to a neighbour, and waiting for it
 //	listener.go  listening ports and their backlogs
 //	timewait.go  TIME-WAIT records

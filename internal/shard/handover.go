@@ -1,7 +1,13 @@
 // Hand-over: a packet that the device delivered to another shard than the one
 // that owns its connection is passed on, not dropped. That happens to
 // connections that we opened ourselves, where the device's hash, not we, chose
-// the queue, and to ARP and ICMP, which every shard wants to see.
+// the queue; to any connection when the device chooses another queue for it than
+// before, as a veth does when the kernel at its other end sends something again;
+// and to ARP and ICMP, which every shard wants to see.
+//
+// A segment without a connection goes to the shard that its local port would
+// name if we had opened the connection, then to all the others in turn. The
+// last one refuses it.
 
 package shard
 
@@ -15,7 +21,54 @@ import (
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
-const frameSlots = 256
+const (
+	frameSlots = 256
+
+	// maxSearches bounds the segments that a shard passes on in a round without
+	// knowing whose they are. A flood of segments of no connection costs every
+	// shard that much and no more; what belongs to somebody is sent again.
+	maxSearches = 32
+)
+
+// A trail says where the device delivered a segment, and which of the shards
+// have seen it since. The zero value is for shard 0, and fresh.
+type trail struct {
+	origin uint16 // a shard's number
+	step   uint16 // 0: nobody else; 1: the shard that its port names; then the others, from the origin on
+}
+
+// asMeta puts a trail beside the flags of a frame in a ring.
+func (t trail) asMeta(flags link.Flags) uint64 {
+	return uint64(flags) | uint64(t.origin)<<16 | uint64(t.step)<<32
+}
+
+func trailOf(meta uint64) (trail, link.Flags) {
+	return trail{origin: uint16(meta >> 16), step: uint16(meta >> 32)}, link.Flags(meta) // each its 16 bits
+}
+
+func (t trail) fresh() bool { return t.step == 0 }
+
+// fresh is the trail of what the device has just delivered here, ended of what
+// concerns nobody else.
+func (s *Shard) fresh() trail { return trail{origin: uint16(s.cfg.ID)} }       // at most 256 queues
+func (s *Shard) ended() trail { return trail{step: uint16(s.cfg.Shards) + 1} } // the same
+
+// next is the shard to which a segment goes from here, if there is one that has
+// not seen it.
+func (s *Shard) next(t trail, port uint16) (to int, after trail, ok bool) {
+	n, owner := s.cfg.Shards, s.ownerOfPort(port)
+	for step := int(t.step) + 1; step <= n; step++ {
+		to = owner
+		if step > 1 {
+			to = (int(t.origin) + step - 1) % n
+		}
+		if to == int(t.origin) || step > 1 && to == owner {
+			continue
+		}
+		return to, trail{origin: t.origin, step: uint16(step)}, true // at most n
+	}
+	return 0, t, false
+}
 
 // newFrames returns a ring, on the Go heap since only shards see it, for frames
 // of a link with this MTU.
@@ -55,18 +108,21 @@ func Connect(shards []*Shard) error {
 // ownerOfPort is the shard that opened connections from a local port.
 func (s *Shard) ownerOfPort(port uint16) int { return int(port) % s.cfg.Shards }
 
-// handOver passes a segment on if its local port says that another shard
-// opened the connection.
-func (s *Shard) handOver(a *arrival) bool {
-	if s.cfg.Shards < 2 {
-		return false
-	}
-	owner := s.ownerOfPort(a.key.LocalPort)
-	if owner == s.cfg.ID {
+// handOver passes a segment on if another shard may have its connection.
+func (s *Shard) handOver(a *arrival, t trail) bool {
+	to, after, ok := s.next(t, a.key.LocalPort)
+	if !ok {
 		return false
 	}
 	s.counters.HandedOver++
-	s.passOn(s.peers[owner], a.frame, a.flags)
+	if after.step > 1 {
+		if s.searches == maxSearches {
+			s.drop(drop.FrameHandover)
+			return true
+		}
+		s.searches++
+	}
+	s.passOn(s.peers[to], a.frame, after.asMeta(a.flags))
 	return true
 }
 
@@ -75,20 +131,21 @@ func (s *Shard) shareFrame(f *link.Frame) {
 	for _, p := range s.peers {
 		if p != nil {
 			s.counters.Flow.Shared++
-			s.passOn(p, f.Bytes, f.Flags)
+			s.passOn(p, f.Bytes, s.ended().asMeta(f.Flags))
 		}
 	}
 }
 
-// passOn copies a frame, and with it what the device knows of its checksum.
-func (s *Shard) passOn(p *Handover, b []byte, flags link.Flags) {
+// passOn copies a frame, and with it what the device knows of its checksum and
+// which shards have seen it.
+func (s *Shard) passOn(p *Handover, b []byte, meta uint64) {
 	place := p.frames.Reserve()
 	if place == nil || len(b) == 0 || len(b) > len(place) {
 		s.drop(drop.FrameHandover)
 		return
 	}
 	copy(place, b)
-	p.frames.Commit(len(b), uint64(flags))
+	p.frames.Commit(len(b), meta)
 	p.to.Ring()
 }
 
@@ -114,13 +171,14 @@ func (s *Shard) receiveHandovers(now mono.Time) int {
 	n := 0
 	for _, h := range s.inbox {
 		for range batch {
-			b, flags, ok := h.frames.Front()
+			b, meta, ok := h.frames.Front()
 			if !ok {
 				break
 			}
 			s.counters.Flow.RxHanded++
-			s.rx[0] = link.Frame{Bytes: b, Flags: link.Flags(flags)}
-			s.receiveBatch(s.rx[:1], now, false)
+			t, flags := trailOf(meta)
+			s.rx[0] = link.Frame{Bytes: b, Flags: flags}
+			s.receiveBatch(s.rx[:1], now, t)
 			h.frames.Pop()
 			n++
 		}

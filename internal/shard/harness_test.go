@@ -43,12 +43,22 @@ type station struct {
 	waiting *sock.AcceptQueue
 	dialed  map[uint64]answer
 	token   uint64
+
+	questions []question // about neighbours, if they come from outside
+}
+
+type question struct {
+	about    wire.IPv4
+	isProven bool
 }
 
 func (h *station) Dialed(token uint64, c sock.Accepted, why sock.Errno) {
 	h.dialed[token] = answer{c, why}
 }
 func (h *station) Call(uint64, mono.Time) {}
+func (h *station) Neighbour(a wire.IPv4, isProven bool) {
+	h.questions = append(h.questions, question{a, isProven})
+}
 
 // limits are what tests choose of a station; zeros take the defaults.
 type limits struct {

@@ -28,29 +28,41 @@ type listener struct {
 	promised int // handshakes completed in this batch, not in the queue yet
 	synLimit int // bound of halfOpen
 	queue    *sock.AcceptQueue
+	handled  bool   // connections go to the handler, not into the queue
+	owner    uint32 // the handler's word for it
 }
 
 // Listen opens a port. ip 0 means every address. The listener takes up to
 // backlog established connections that nobody has accepted yet, and as many
 // again that are half open. Shard's goroutine only (OpCall).
 func (s *Shard) Listen(ip wire.IPv4, port uint16, backlog int, q *sock.AcceptQueue) sock.Errno {
+	l, why := s.bind(ip, port)
+	if why != sock.OK {
+		return why
+	}
+	l.backlog, l.synLimit, l.queue = backlog, synLimit(backlog), q
+	return sock.OK
+}
+
+// bind opens a port without limits yet.
+func (s *Shard) bind(ip wire.IPv4, port uint16) (*listener, sock.Errno) {
 	if ip != 0 && !s.host.IsLocal(ip) {
-		return sock.NotLocal
+		return nil, sock.NotLocal
 	}
 	place := s.freeListener()
 	switch s.listeners.Add(uint32(ip), port, uint32(place)) {
 	case flow.BindInUse:
-		return sock.AddressInUse
+		return nil, sock.AddressInUse
 	case flow.BindFull:
-		return sock.NoMemory
+		return nil, sock.NoMemory
 	}
 	l := &s.listening[place]
-	*l = listener{
-		ip: uint32(ip), port: port, open: true, serial: l.serial + 1,
-		backlog: backlog, synLimit: max(2*backlog, 64), queue: q,
-	}
-	return sock.OK
+	*l = listener{ip: uint32(ip), port: port, open: true, serial: l.serial + 1}
+	return l, sock.OK
 }
+
+// synLimit bounds the handshakes of a listener that are not complete.
+func synLimit(backlog int) int { return max(2*backlog, 64) }
 
 func (s *Shard) freeListener() int {
 	for i := 1; i < len(s.listening); i++ {
@@ -70,7 +82,7 @@ func (s *Shard) Unlisten(ip wire.IPv4, port uint16) {
 		return
 	}
 	l := &s.listening[place]
-	l.open, l.queue = false, nil
+	l.open, l.queue, l.oldest = false, nil, halfOpenQueue{}
 }
 
 // PortTaken reports whether a listener would conflict on the port.
@@ -116,7 +128,7 @@ func (s *Shard) accept(a *arrival, place uint32, floor seq.Value, afterFloor boo
 		s.drop(drop.SYNBacklog)
 		return
 	}
-	if l.queue.Len() >= l.backlog {
+	if l.waiting() >= l.backlog {
 		s.drop(drop.AcceptFull)
 		return
 	}
@@ -197,7 +209,16 @@ func (q *halfOpenQueue) pop() (slab.Handle, bool) {
 // acceptFull reports that a completed handshake would find no room.
 func (s *Shard) acceptFull(t *tcp.TCB) bool {
 	l := s.listenerOf(t)
-	return l != nil && l.queue.Len()+l.promised >= l.backlog
+	return l != nil && l.waiting()+l.promised >= l.backlog
+}
+
+// waiting is how many connections nobody has accepted yet. A handler takes them
+// at once.
+func (l *listener) waiting() int {
+	if l.handled {
+		return 0
+	}
+	return l.queue.Len()
 }
 
 // promise keeps a place in the accept queue for a handshake that a segment of
@@ -220,8 +241,14 @@ func (s *Shard) accepted(t *tcp.TCB, i slab.Index) {
 		return
 	}
 	l.promised = max(l.promised-1, 0)
+	if l.handled {
+		t.SetListed(t.Listed() | handledBit)
+		s.handler.Accepted(i, l.owner)
+		return
+	}
 	s.blocks[i].Raise(sock.Connected, 0)
 	c := s.describe(t, i)
+	s.woke = true
 	if !l.queue.Push(&c) {
 		s.drop(drop.AcceptFull)
 		s.engine.Abort(t)

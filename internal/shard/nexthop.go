@@ -21,6 +21,10 @@ func (s *Shard) nextHop(t *tcp.TCB, dst wire.IPv4, now mono.Time) (wire.MAC, boo
 			return mac, true
 		}
 	}
+	if !s.host.IsLocal(wire.IPv4(t.Key().LocalIP)) { // no more: see SetNetwork
+		s.engine.Unreachable(t, sock.NotLocal, now)
+		return wire.MAC{}, false
+	}
 	mac, id, way := s.resolve(dst, now)
 	switch way {
 	case wayOpen:

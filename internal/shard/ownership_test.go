@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/link/mem"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/sock"
@@ -206,4 +207,123 @@ func TestBacklog_FullIsCountedAndPasses(t *testing.T) {
 	w.run(time.Millisecond)
 	exchange(w, h, second, 100)
 	exchange(w, h, w.mustOpen(4003), 100)
+}
+
+// several is a world of stations with one address, each at its own queue. The
+// test chooses by w.link which queue a packet comes to.
+func several(t testing.TB, n int) (*world, []*script) {
+	t.Helper()
+	w := &world{TB: t, now: mono.Time(time.Second), answerARP: true}
+	var queues []*script
+	var all []*Shard
+	for id := range n {
+		q := newScript(1500)
+		h := newStation(t, q, ourIP, limits{id: id, shards: n}, w.now)
+		h.listen(t, 8)
+		w.stations, queues, all = append(w.stations, h), append(queues, q), append(all, h.Shard)
+	}
+	must(t, Connect(all))
+	return w, queues
+}
+
+// A device may choose another queue for a flow than before.
+func TestHandover_AcceptedConnectionsAreFoundWhereverTheyArrive(t *testing.T) {
+	for _, listening := range []bool{true, false} {
+		for home := range 4 {
+			w, queues := several(t, 4)
+			w.link = queues[home]
+			p := w.mustOpen(4000)
+			app, ok := w.stations[home].pop()
+			if !ok {
+				t.Fatalf("shard %d accepted nothing", home)
+			}
+			if !listening {
+				for _, h := range w.stations {
+					h.Unlisten(0, port)
+				}
+			}
+			want := ""
+			for at := range queues {
+				w.link = queues[at]
+				p.send(wire.ACK|wire.PSH, []byte("text"))
+				w.run(time.Millisecond)
+				w.link = queues[home]
+				p.take()
+				want += "text"
+			}
+			got := make([]byte, 100)
+			if n, _ := app.Read(got); string(got[:n]) != want {
+				t.Errorf("shard %d read %q, want %q", home, got[:n], want)
+			}
+			for at, h := range w.stations {
+				if st := h.stats(); st.TCP.ResetsOut != 0 || st.Drops[drop.FrameHandover] != 0 {
+					t.Errorf("home %d, shard %d: %d resets, drops %v", home, at, st.TCP.ResetsOut, st.Drops)
+				}
+			}
+		}
+	}
+}
+
+func TestHandover_SegmentsOfNobodyAreRefusedOnceAndSearchedForWithinLimits(t *testing.T) {
+	w, queues := several(t, 4)
+	w.link = queues[2]
+	stray := toUs(4000, wire.ACK)
+	w.inject(stray)
+	w.run(time.Millisecond)
+	resets := func() (n, dropped uint64) {
+		for _, h := range w.stations {
+			n, dropped = n+h.stats().TCP.ResetsOut, dropped+h.dropped(drop.FrameHandover)
+		}
+		return n, dropped
+	}
+	if n, dropped := resets(); n != 1 || dropped != 0 {
+		t.Errorf("%d resets for one segment of nobody, %d dropped", n, dropped)
+	}
+	handed := w.stations[2].stats().HandedOver
+	const flood = 64 // in one round, and from one queue
+	for i := range flood {
+		stray.srcPort = uint16(5000 + i)
+		queues[3].in = append(queues[3].in, stray.frame())
+	}
+	w.round()
+	if n := w.stations[2].stats().HandedOver - handed; n > flood {
+		t.Errorf("shard 2 passed on %d", n)
+	}
+	w.run(time.Millisecond)
+	n, dropped := resets()
+	if n-1+dropped != flood || dropped == 0 {
+		t.Errorf("%d resets and %d dropped, want %d together and some of both", n-1, dropped, flood)
+	}
+}
+
+func TestTrail_EveryShardSeesASegmentOnce(t *testing.T) {
+	for n := 1; n <= 9; n++ {
+		for origin := range n {
+			for port := range uint16(n) {
+				s := &Shard{cfg: Config{ID: origin, Shards: n}}
+				tr := s.fresh()
+				seen := map[int]bool{origin: true}
+				for first := true; ; first = false {
+					to, after, ok := s.next(tr, port)
+					if !ok {
+						break
+					}
+					if seen[to] || first && to != int(port) && origin != int(port) {
+						t.Fatalf("%d shards, from %d, port %d: to %d, after %v", n, origin, port, to, seen)
+					}
+					back, flags := trailOf(after.asMeta(link.ChecksumNone))
+					if back != after || flags != link.ChecksumNone || back.fresh() {
+						t.Fatalf("%+v became %+v, %v", after, back, flags)
+					}
+					seen[to], tr, s.cfg.ID = true, after, to
+				}
+				if len(seen) != n {
+					t.Errorf("%d shards, from %d, port %d: only %v", n, origin, port, seen)
+				}
+				if _, _, ok := s.next(s.ended(), port); ok {
+					t.Errorf("%d shards: an ended trail goes on", n)
+				}
+			}
+		}
+	}
 }

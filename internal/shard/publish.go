@@ -28,11 +28,15 @@ func (s *Shard) timers(now mono.Time) int {
 		s.engine.Timeout(t, now)
 		s.touch(t)
 	}
+	s.flows.Settle()
 	s.arp.Advance(now) // each round: it dates the use of neighbours
 	s.neighbourEvents(now)
 	if !now.Before(s.host.Next()) {
 		s.host.Advance(now)
 		n++
+	}
+	if s.handler != nil {
+		n += s.handler.Advance(now)
 	}
 	return n + s.expireTimeWaits(now)
 }
@@ -57,7 +61,12 @@ func (s *Shard) publishOne(t *tcp.TCB, i slab.Index, now mono.Time) {
 		s.opened(t, i, now)
 		v |= t.TakeVerdict()
 	}
-	s.wake(t, i, v)
+	if t.Listed()&handledBit != 0 {
+		s.tell(t, i, v)
+		v |= t.TakeVerdict()
+	} else {
+		s.wake(t, i, v)
+	}
 	if v&tcp.EnterTW != 0 && t.State() == tcp.TimeWait { // not if it ended in the same batch
 		s.enterTimeWait(t, i, now)
 		v |= t.TakeVerdict()
@@ -106,7 +115,8 @@ func (s *Shard) wake(t *tcp.TCB, i slab.Index, v tcp.Verdict) {
 	}
 	if woken := b.Raise(bits, who); woken != 0 {
 		s.counters.Wakes++
-		s.waiters[i].Wake(woken)
+		s.woke = true
+		s.waiters.at(i).Wake(woken)
 	}
 }
 
@@ -130,7 +140,7 @@ func (s *Shard) finished(t *tcp.TCB, i slab.Index) {
 	s.dialFailed(t, i)
 	s.leaveListener(t)
 	t.SetListed(t.Listed() | finishedBit)
-	if t.IsOrphan() || s.blocks[i].Flags()&sock.Connected == 0 {
+	if t.IsOrphan() || t.Listed()&handledBit == 0 && s.blocks[i].Flags()&sock.Connected == 0 {
 		s.free(t, i)
 	}
 }

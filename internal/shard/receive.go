@@ -32,25 +32,26 @@ type arrival struct {
 }
 
 func (s *Shard) receive(now mono.Time) int {
+	s.searches = 0
 	n := s.queue.Recv(now, s.rx[:])
 	if n > 0 {
 		s.counters.RxBatches++
-		s.receiveBatch(s.rx[:n], now, true)
+		s.receiveBatch(s.rx[:n], now, s.fresh())
 		s.queue.Release(s.rx[:n])
 	}
 	return n + s.receiveLocal(now) + s.receiveHandovers(now)
 }
 
 // receiveBatch runs one batch through the layers.
-func (s *Shard) receiveBatch(frames []link.Frame, now mono.Time, mayHandOver bool) {
+func (s *Shard) receiveBatch(frames []link.Frame, now mono.Time, t trail) {
 	for i := range frames {
-		s.parse(&frames[i], now, mayHandOver)
+		s.parse(&frames[i], now, t)
 	}
-	s.processParsed(now, mayHandOver)
+	s.processParsed(now, t)
 }
 
 // processParsed looks up and processes the segments of a batch.
-func (s *Shard) processParsed(now mono.Time, mayHandOver bool) {
+func (s *Shard) processParsed(now mono.Time, t trail) {
 	for i := range s.parsed[:s.nParsed] {
 		a := &s.parsed[i]
 		a.hash = s.flows.Hash(a.key)
@@ -61,7 +62,7 @@ func (s *Shard) processParsed(now mono.Time, mayHandOver bool) {
 		a.owner, _ = s.flows.Find(a.key, a.hash)
 	}
 	for i := range s.parsed[:s.nParsed] {
-		s.input(&s.parsed[i], now, mayHandOver)
+		s.input(&s.parsed[i], now, t)
 		s.parsed[i].seg.Payload, s.parsed[i].frame = nil, nil
 	}
 	s.nParsed = 0
@@ -71,7 +72,7 @@ func (s *Shard) processParsed(now mono.Time, mayHandOver bool) {
 func (s *Shard) drop(r drop.Reason) { s.drops[r]++ }
 
 // parse takes one frame up to its TCP segment; what is not TCP is dealt with.
-func (s *Shard) parse(f *link.Frame, now mono.Time, fresh bool) {
+func (s *Shard) parse(f *link.Frame, now mono.Time, t trail) {
 	s.counters.RxFrames++
 	var eth wire.Ethernet
 	payload, ok := eth.Parse(f.Bytes)
@@ -83,17 +84,21 @@ func (s *Shard) parse(f *link.Frame, now mono.Time, fresh bool) {
 	case eth.Type == wire.EtherTypeARP:
 		s.counters.Flow.ARP++
 		s.inputARP(payload, eth.Src, now)
-		if fresh {
+		if t.fresh() {
 			s.shareFrame(f)
 		}
 	case eth.Type == wire.EtherTypeIPv4:
-		s.inputIP(f, payload, eth.Dst.IsMulticast(), now, fresh)
+		s.inputIP(f, payload, eth.Dst.IsMulticast(), now, t)
 	default:
 		s.drop(drop.FrameEtherType)
 	}
 }
 
 func (s *Shard) inputARP(b []byte, src wire.MAC, now mono.Time) {
+	if s.cfg.Neighbours.Outside {
+		s.drop(drop.ARPNotOurs) // others answer for our addresses
+		return
+	}
 	a, ok := wire.ParseARP(b)
 	if !ok {
 		s.drop(drop.ARPBad)
@@ -104,7 +109,7 @@ func (s *Shard) inputARP(b []byte, src wire.MAC, now mono.Time) {
 	}
 }
 
-func (s *Shard) inputIP(f *link.Frame, b []byte, toMany bool, now mono.Time, fresh bool) {
+func (s *Shard) inputIP(f *link.Frame, b []byte, toMany bool, now mono.Time, t trail) {
 	var d ip.Datagram
 	if r := s.host.Input(b, now, &d); r != drop.None {
 		s.drop(r)
@@ -119,12 +124,12 @@ func (s *Shard) inputIP(f *link.Frame, b []byte, toMany bool, now mono.Time, fre
 		// and what came before it are processed now.
 		w := s.whole(f, &d)
 		s.parseTCP(&w, &d)
-		s.processParsed(now, fresh)
+		s.processParsed(now, t)
 	case d.Proto == wire.ProtoTCP:
 		s.parseTCP(f, &d)
 	case d.Proto == wire.ProtoICMP:
 		s.counters.Flow.ICMP++
-		s.inputICMP(f, &d, now, fresh)
+		s.inputICMP(f, &d, now, t.fresh())
 	default:
 		s.drop(drop.IPProtocol)
 		s.host.Unreachable(&d, wire.ICMPProtoUnreachable, now)
@@ -179,7 +184,7 @@ func (s *Shard) checksumGood(f *link.Frame, d *ip.Datagram, h *wire.TCP) bool {
 }
 
 // input gives one segment to its connection, record or listener.
-func (s *Shard) input(a *arrival, now mono.Time, mayHandOver bool) {
+func (s *Shard) input(a *arrival, now mono.Time, t trail) {
 	owner := a.owner
 	if owner == 0 || !s.owns(owner, a.key) {
 		owner, _ = s.flows.Find(a.key, a.hash)
@@ -190,7 +195,7 @@ func (s *Shard) input(a *arrival, now mono.Time, mayHandOver bool) {
 	case owner != 0:
 		s.inputConnection(a, slab.Index(owner), now)
 	default:
-		s.inputUnknown(a, now, mayHandOver)
+		s.inputUnknown(a, now, t)
 	}
 }
 
@@ -222,11 +227,11 @@ func (s *Shard) inputConnection(a *arrival, i slab.Index, now mono.Time) {
 }
 
 // inputUnknown is a segment without a connection.
-func (s *Shard) inputUnknown(a *arrival, now mono.Time, mayHandOver bool) {
+func (s *Shard) inputUnknown(a *arrival, now mono.Time, t trail) {
 	v, listens := s.listeners.Lookup(a.key.LocalIP, a.key.LocalPort)
-	// What opens no connection may belong to one of another shard, even where
-	// somebody listens: on a port from which we had dialled before.
-	if mayHandOver && !(listens && a.seg.Flags&(wire.SYN|wire.ACK) == wire.SYN) && s.handOver(a) {
+	// What opens no connection may belong to one of another shard, also where
+	// somebody listens.
+	if !(listens && a.seg.Flags&(wire.SYN|wire.ACK) == wire.SYN) && s.handOver(a, t) {
 		return
 	}
 	if listens {
@@ -263,5 +268,5 @@ func (s *Shard) inputOwn(b []byte, now mono.Time) {
 	}
 	f := link.Frame{Bytes: b, Flags: link.ChecksumGood}
 	s.parseTCP(&f, &ip.Datagram{Src: h.Src, Dst: h.Dst, Payload: payload})
-	s.processParsed(now, false)
+	s.processParsed(now, s.ended())
 }

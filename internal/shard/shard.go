@@ -28,7 +28,8 @@ type Config struct {
 	Commands    int // slots of the mailbox
 	PortFirst   uint16
 	PortLast    uint16
-	HoldAcks    bool // let an ACK wait some rounds for an answer to carry it
+	Ports       []uint16 // ephemeral ports that are no range; nil: PortFirst to PortLast
+	HoldAcks    bool     // let an ACK wait some rounds for an answer to carry it
 	TCP         tcp.Config
 	Addresses   []wire.IPv4Prefix
 	Routes      []ip.Route
@@ -37,6 +38,7 @@ type Config struct {
 	Secret      prf.Key
 	Seed        uint64
 	Memory      *arena.Region // blocks, rings, commands: what applications see
+	Tables      *arena.Region // TCBs and all else by slot; nil: the Go heap
 }
 
 // Events are the calls a shard makes to the layer above, on its own goroutine.
@@ -46,6 +48,11 @@ type Events interface {
 	Dialed(token uint64, c sock.Accepted, why sock.Errno)
 	// Call runs the function that OpCall named.
 	Call(token uint64, now mono.Time)
+	// Neighbour asks for the address of a neighbour, or for a look whether it is
+	// still there; with isProven it says that it is. Only if neighbours come from
+	// outside, and an answer comes by TellNeighbour. It may be lost: the question
+	// is asked again.
+	Neighbour(ip wire.IPv4, isProven bool)
 }
 
 // batch bounds every phase of a round: 64 packets.
@@ -56,11 +63,13 @@ const maxSegments = 16
 
 // A Shard is one core's stack.
 type Shard struct {
-	cfg    Config
-	queue  link.Queue
-	info   link.Info
-	events Events
-	mail   *sock.Mailbox
+	cfg     Config
+	queue   link.Queue
+	info    link.Info
+	events  Events
+	mail    *sock.Mailbox
+	handler Handler   // of the event door, nil if there is none
+	now     mono.Time // of the present round
 
 	// Who owns a packet.
 	flows     *flow.Table // value: slot, or twBit with a record
@@ -74,10 +83,10 @@ type Shard struct {
 	engine *tcp.Engine
 	wheel  *wheel.Wheel
 
-	// Connections: slot i is tcbs.At(i), blocks[i], waiters[i].
+	// Connections: slot i is tcbs.At(i), blocks[i], waiters of i.
 	tcbs    *slab.Slab[tcp.TCB]
 	blocks  []sock.Block
-	waiters []*sock.Waiter
+	waiters waiters
 	memory  ring.Memory
 	pool    *ring.Pool
 	dials   map[slab.Index]uint64 // active opens in progress: tokens
@@ -100,8 +109,12 @@ type Shard struct {
 	assembled []byte       // one frame that came in fragments
 	peers     []*Handover  // to other shards, by number; nil for ourselves
 	inbox     []*Handover  // from other shards
+	woke      bool         // somebody was readied since Woke was asked
+	searches  int          // segments passed on in search of their shard
 	quiet     int          // rounds since something arrived
 	draining  bool
+	isDown    bool // the link: what is sent is lost
+	isStalled bool // the device had no frame for what was to be sent last
 
 	drops    [drop.NumReasons]uint64
 	counters counters
@@ -122,19 +135,26 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 		return nil, fmt.Errorf("shard: %w", err)
 	}
 	s.blocks, s.memory = blocks, s.pool.Memory()
-	s.waiters = make([]*sock.Waiter, cfg.Connections+1)
-	s.tcbs = slab.New(make([]tcp.TCB, cfg.Connections+1))
+	t, err := newTables(&cfg)
+	if err != nil {
+		return nil, fmt.Errorf("shard: tables of %d connections: %w", cfg.Connections, err)
+	}
+	s.waiters = newWaiters(cfg.Connections + 1)
+	s.tcbs = slab.Over(t.tcbs, t.tcbSlots)
 	s.dials = make(map[slab.Index]uint64)
-	s.tw = newTimeWaits(cfg.TimeWaits)
+	s.tw.slab = slab.Over(t.records, t.recordSlots)
 	rnd := prf.NewRand(cfg.Seed)
 	seed := func() [2]uint64 { return [2]uint64{rnd.Uint64(), rnd.Uint64()} }
-	s.flows = flow.NewTable(cfg.Connections+cfg.TimeWaits, seed())
+	s.flows = flow.TableOver(t.flows, cfg.Connections+cfg.TimeWaits, seed(), t.release)
 	s.listeners = flow.NewListeners(maxListeners, seed())
 	s.listening = make([]listener, 1, 8)
-	s.touched = make([]slab.Index, 0, cfg.Connections+1)
+	s.touched = t.touched[:0]
 	var ok bool
 	if s.ports, ok = flow.NewPorts(cfg.PortFirst, cfg.PortLast, seed()); !ok {
 		return nil, fmt.Errorf("shard: no ports from %d to %d", cfg.PortFirst, cfg.PortLast)
+	}
+	if len(cfg.Ports) > 0 {
+		s.ports = flow.NewPortList(cfg.Ports, seed())
 	}
 	s.host = ip.New(cfg.Host)
 	s.arp = neigh.New(cfg.Neighbours)
@@ -151,11 +171,11 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 	s.engine = tcp.New(cfg.TCP, tcp.Resources{
 		Blocks: blocks,
 		Pool:   s.pool,
-		Ranges: max(cfg.Connections/8, 64),
+		Ranges: slab.Over(t.ranges, t.rangeSlots),
 		Secret: cfg.Secret,
 		Seed:   rnd.Uint64(),
 	})
-	s.wheel = wheel.New(cfg.Connections+1, now)
+	s.wheel = wheel.Over(t.timers, now)
 	s.assembled = make([]byte, wire.EthernetLen+s.info.MTU)
 	if s.loop, err = newFrames(s.info.MTU); err != nil {
 		return nil, fmt.Errorf("shard: %w", err)
@@ -166,6 +186,7 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 // Input takes what has arrived, runs timers, and tells applications. It
 // reports whether there was anything to do.
 func (s *Shard) Input(now mono.Time) bool {
+	s.now = now
 	n := s.receive(now)
 	n += s.timers(now)
 	s.publish(now)
@@ -179,21 +200,37 @@ func (s *Shard) Input(now mono.Time) bool {
 // Output takes the commands of applications and sends what connections want
 // to. It reports whether there was anything to do.
 func (s *Shard) Output(now mono.Time) bool {
+	s.now = now
 	n := s.commands(now)
 	s.publish(now)
 	n += s.transmit(now)
 	s.publish(now)
+	s.askOutside()
 	return n > 0
+}
+
+// Woke reports whether a goroutine may have been readied since the last call.
+func (s *Shard) Woke() bool {
+	woke := s.woke
+	s.woke = false
+	return woke
 }
 
 // NextTimer returns when the shard has something to do by itself.
 func (s *Shard) NextTimer() mono.Time {
-	return min(s.wheel.Next(), s.arp.Next(), s.host.Next(), s.tw.next())
+	next := min(s.wheel.Next(), s.arp.Next(), s.host.Next(), s.tw.next())
+	if s.handler != nil {
+		next = min(next, s.handler.Next())
+	}
+	return next
 }
 
 // Idle reports that nothing waits: the runner may sleep until NextTimer.
-func (s *Shard) Idle() bool {
-	return !s.hasOutput() && len(s.touched) == 0 && s.lists[listHeld-1].head == 0 && s.loop.Len() == 0 && !s.handoverWaits()
+func (s *Shard) Idle() bool { return !s.hasOutput() && s.nothingElse() }
+
+// nothingElse reports that there is nothing to do but perhaps to send.
+func (s *Shard) nothingElse() bool {
+	return len(s.touched) == 0 && s.lists[listHeld-1].head == 0 && s.loop.Len() == 0 && !s.handoverWaits()
 }
 
 // hasOutput reports that something is to be sent.
@@ -218,12 +255,7 @@ func (s *Shard) App(h slab.Handle) sock.App {
 // Waiter returns the waiter of a connection, making it if need be. The
 // application that owns the connection calls, before it first parks.
 func (s *Shard) Waiter(h slab.Handle) *sock.Waiter {
-	w := s.waiters[h.Index()]
-	if w == nil {
-		w = sock.NewWaiter()
-		s.waiters[h.Index()] = w
-	}
-	return w
+	return s.waiters.of(h.Index())
 }
 
 // Config returns what the shard was made with.

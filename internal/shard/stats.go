@@ -1,6 +1,8 @@
 package shard
 
 import (
+	"time"
+
 	"github.com/mtcp-go/mtcp/internal/drop"
 	"github.com/mtcp-go/mtcp/internal/ip"
 	"github.com/mtcp-go/mtcp/internal/link"
@@ -15,7 +17,7 @@ type counters struct {
 	TxStalls            uint64 // rounds in which the device had no free frame
 	RxUnfilled          uint64 // checksums that a same-machine peer left open
 	Wakes               uint64 // goroutines readied
-	HandedOver          uint64 // segments passed to the shard that owns them
+	HandedOver          uint64 // segments passed to another shard, which may own them
 	AddressConflicts    uint64
 
 	Flow Flow
@@ -39,8 +41,9 @@ type Flow struct {
 // Stats is a snapshot of a shard.
 type Stats struct {
 	Shard             int
-	Connections       int // slots in use
-	TimeWaits         int // records in use
+	Busy              time.Duration // filled in by who runs the shard
+	Connections       int           // slots in use
+	TimeWaits         int           // records in use
 	TimeWaitsEvicted  uint64
 	Listeners         int
 	RingMemory        int // octets in use

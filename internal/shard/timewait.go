@@ -20,10 +20,6 @@ type timeWaits struct {
 	evictedEarly uint64
 }
 
-func newTimeWaits(n int) timeWaits {
-	return timeWaits{slab: slab.New(make([]tcp.TimeWaitRecord, n+1))}
-}
-
 func (w *timeWaits) next() mono.Time {
 	if w.first == 0 {
 		return mono.Never

@@ -135,6 +135,7 @@ func (s *Shard) frames() int {
 // transmit fills and sends at most one batch of frames.
 func (s *Shard) transmit(now mono.Time) int {
 	s.releaseHeld(now)
+	s.isStalled = false
 	if !s.hasOutput() {
 		return 0
 	}
@@ -149,6 +150,9 @@ func (s *Shard) transmit(now mono.Time) int {
 	sent := s.txUsed
 	local := s.txLocal
 	s.txLocal = 0
+	if s.isDown {
+		s.lose()
+	}
 	if s.txHave > 0 {
 		for i := sent; i < s.txHave; i++ {
 			s.tx[i].Bytes = s.tx[i].Bytes[:0]
@@ -161,6 +165,7 @@ func (s *Shard) transmit(now mono.Time) int {
 	}
 	if s.txHave == 0 && local == 0 {
 		s.counters.TxStalls++
+		s.isStalled = true
 	}
 	return sent + local
 }

@@ -262,7 +262,7 @@ func dialNobody(t *testing.T, w *World) {
 	is("ICMP port unreachable", why(d, time.Millisecond), sock.Refused)
 
 	d1, d2 := h.Dial(0, Addr{}, to), h.Dial(0, Addr{}, to)
-	is("no port left", why(h.Dial(0, Addr{}, to), time.Millisecond), sock.AddressInUse)
+	is("no port left", why(h.Dial(0, Addr{}, to), time.Millisecond), sock.NoPort)
 	if n := h.Stats(0).Drops[drop.PortsUsed]; n != 1 {
 		t.Errorf("%d times without a port, want 1", n)
 	}

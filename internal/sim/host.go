@@ -278,6 +278,12 @@ func (x *answers) Dialed(token uint64, a sock.Accepted, why sock.Errno) {
 	}
 }
 
+// Neighbour implements shard.Events: hosts speak ARP themselves.
+func (x *answers) Neighbour(a wire.IPv4, _ bool) {
+	h := (*Host)(x)
+	h.world.Problem("%s: asks outside for %v", h.name, a)
+}
+
 // Call implements shard.Events.
 func (x *answers) Call(token uint64, now mono.Time) {
 	c, ok := x.calls[token]

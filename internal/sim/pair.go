@@ -165,7 +165,7 @@ func (p *Pair) mayRefuse(why sock.Errno) bool {
 		return x.TimeOut || x.Exhausted
 	case sock.HostUnreachable, sock.NetUnreachable, sock.ProtocolUnreachable:
 		return x.Unreachable
-	case sock.NoMemory, sock.AddressInUse:
+	case sock.NoMemory, sock.NoPort:
 		return x.Exhausted
 	}
 	return false

@@ -27,9 +27,9 @@ func (h Handle) Generation() uint32 { return uint32(h >> 32) }
 // taken stands in slot.next while the slot is in use.
 const taken = ^Index(0)
 
-// slot is what the slab knows of an item. It stands beside the items, so that
+// Slot is what the slab knows of an item. It stands beside the items, so that
 // the free list does not drag cold items into the cache.
-type slot struct {
+type Slot struct {
 	generation uint32 // how often the slot has been given back
 	next       Index  // next free slot, or taken
 }
@@ -37,7 +37,7 @@ type slot struct {
 // Slab keeps account of which items are in use.
 type Slab[T any] struct {
 	items []T
-	slots []slot
+	slots []Slot
 	free  Index // the slot that came back last
 	high  Index // the highest slot that was ever given out
 	live  int
@@ -45,11 +45,15 @@ type Slab[T any] struct {
 
 // New returns a slab over items, which stay the caller's memory. Item 0 is
 // never given out, so that arrays beside it can use the same indices.
-func New[T any](items []T) *Slab[T] {
-	if uint64(len(items)) > uint64(taken) {
-		panic("slab: more items than indices")
+func New[T any](items []T) *Slab[T] { return Over(items, make([]Slot, len(items))) }
+
+// Over is New with the slots, a zero one for each item, in memory of the
+// caller's too.
+func Over[T any](items []T, slots []Slot) *Slab[T] {
+	if uint64(len(items)) > uint64(taken) || len(slots) != len(items) {
+		panic("slab: more items than indices, or not a slot for each")
 	}
-	return &Slab[T]{items: items, slots: make([]slot, len(items))}
+	return &Slab[T]{items: items, slots: slots}
 }
 
 // Get takes a slot. Its item holds whatever it held before.

@@ -80,10 +80,12 @@ const (
 	ProtocolUnreachable
 	MessageTooLong
 	Aborted      // by the stack itself: hard close
-	AddressInUse // no local port, or the tuple is taken
+	AddressInUse // the tuple is taken
 	NotLocal     // the local address is not ours
 	Invalid      // an address that nobody can have
 	NoMemory     // no connection slot
+	LinkGone     // the interface was removed
+	NoPort       // every local port is taken, for that destination
 )
 
 func (b *Block) rx(m ring.Memory) ring.Stream {
@@ -118,6 +120,8 @@ var errnoNames = [...]string{
 	MessageTooLong: "message too long", Aborted: "stack closed",
 	AddressInUse: "address already in use", NotLocal: "cannot assign requested address",
 	Invalid: "invalid address", NoMemory: "no free connection",
+	LinkGone: "network interface was removed",
+	NoPort:   "no free local port",
 }
 
 // String describes the error.

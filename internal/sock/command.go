@@ -100,6 +100,9 @@ func (m *Mailbox) Ring() {
 // Close says that nobody takes commands any more: what is sent is lost.
 func (m *Mailbox) Close() { m.closed.Store(true) }
 
+// IsClosed reports that Close was called. Any goroutine may ask.
+func (m *Mailbox) IsClosed() bool { return m.closed.Load() }
+
 // Take returns the next command. Shard only.
 func (m *Mailbox) Take(c *Command) bool { return m.ring.Pop(c) }
 

@@ -45,6 +45,9 @@ func (b *Block) SetNotify(at seq.Value) {
 	}
 }
 
+// Notify returns the position of SetNotify.
+func (b *Block) Notify() seq.Value { return seq.Value(b.rxNotify.Load()) }
+
 // Raise sets bits of the shard's side and returns which waiters are to be
 // woken; their parked bits are cleared by that. wake is what the news may be
 // of interest to.

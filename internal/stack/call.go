@@ -6,6 +6,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/shard"
 	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
 // calls are functions on their way to a shard, by token: what holds Go
@@ -80,6 +81,13 @@ func (e *events) Call(token uint64, now mono.Time) {
 	if p := e.calls.take(token); p != nil {
 		p.f(p.on, now)
 		close(p.done)
+	}
+}
+
+// Neighbour implements shard.Events.
+func (e *events) Neighbour(a wire.IPv4, isProven bool) {
+	if e.cfg.Ask != nil {
+		e.cfg.Ask(a, isProven)
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"net/netip"
+	"slices"
 
 	"github.com/mtcp-go/mtcp/internal/ip"
 	"github.com/mtcp-go/mtcp/internal/link"
@@ -24,13 +26,39 @@ type Config struct {
 	Connections int            // per shard
 	TimeWaits   int            // records per shard
 	RingMemory  int            // octets per shard
-	PortFirst   uint16         // ephemeral ports
-	PortLast    uint16
-	TCP         tcp.Config
-	Host        ip.Config    // but for MTU and Seed
-	Neighbours  neigh.Config // but for what follows from the above
-	Probe       bool         // probe addresses for conflicts before use (RFC 5227)
-	Seed        uint64       // 0: from the system; else everything that is random follows from it
+
+	// Memory is the budget of the whole stack, octets, from which the parts
+	// follow that are zero. 0: they take their defaults.
+	Memory       int
+	ListenMemory int // octets for listeners' queues, of the whole stack
+
+	PortFirst uint16 // ephemeral ports
+	PortLast  uint16
+	Ports     []uint16 // ephemeral ports that are no range; nil: PortFirst to PortLast
+
+	TCP        tcp.Config
+	Host       ip.Config    // but for MTU and Seed
+	Neighbours neigh.Config // but for what follows from the rest
+	Cores      []int        // of the shards, in turn; none: wherever the scheduler likes
+	BusyPoll   bool         // shards never sleep
+	Probe      bool         // probe addresses for conflicts before use (RFC 5227)
+	Seed       uint64       // 0: from the system; else everything that is random follows from it
+
+	// Ask, when not nil, says that neighbours and routes come from outside: the
+	// stack speaks no ARP. Shards call it for a neighbour that they do not know,
+	// or that is there for certain; TellNeighbour answers. It must not block.
+	Ask func(a wire.IPv4, isProven bool)
+
+	// Keeper, when not nil, has to be asked for ports, which others have, too.
+	Keeper Keeper
+}
+
+// A Keeper keeps ports for a stack that shares its addresses.
+type Keeper interface {
+	Claim(port uint16) error       // before it is opened; 0 will be an ephemeral one
+	Begin(port uint16) error       // it is open: its packets may come
+	Release(port uint16)           // its listener has closed; connections may be left
+	MayDialFrom(port uint16) error // 0 is an ephemeral one
 }
 
 // Defaults of Config.
@@ -38,6 +66,7 @@ const (
 	DefaultConnections = 1 << 17
 	DefaultTimeWaits   = 1 << 18
 	DefaultRingMemory  = 512 << 20
+	DefaultListeners   = 64 << 20
 	DefaultPortFirst   = 32768
 	DefaultPortLast    = 60999
 
@@ -54,6 +83,11 @@ func (c *Config) setDefaults() {
 	def(&c.Connections, DefaultConnections)
 	def(&c.TimeWaits, DefaultTimeWaits)
 	def(&c.RingMemory, DefaultRingMemory)
+	def(&c.ListenMemory, DefaultListeners)
+	c.setPorts()
+}
+
+func (c *Config) setPorts() {
 	if c.PortFirst == 0 && c.PortLast == 0 {
 		c.PortFirst, c.PortLast = DefaultPortFirst, DefaultPortLast
 	}
@@ -63,6 +97,9 @@ func (c *Config) setDefaults() {
 func (c *Config) check() error {
 	if len(c.Queues) == 0 {
 		return errors.New("no link: a stack needs at least one queue")
+	}
+	if c.Memory < 0 || c.ListenMemory < 0 {
+		return fmt.Errorf("memory of %d octets, of which %d for listeners: neither can be negative", c.Memory, c.ListenMemory)
 	}
 	if len(c.Addresses) == 0 {
 		return errors.New("no address: give the stack one, such as 10.0.0.2/24")
@@ -88,6 +125,17 @@ func (c *Config) check() error {
 		return fmt.Errorf("gateway %v is not on the network of any address", g)
 	}
 	return nil
+}
+
+// ephemeral yields the ports that the stack chooses from.
+func (c *Config) ephemeral() iter.Seq[uint16] {
+	if len(c.Ports) > 0 {
+		return slices.Values(c.Ports)
+	}
+	return func(yield func(uint16) bool) {
+		for p := int(c.PortFirst); p <= int(c.PortLast) && yield(uint16(p)); p++ {
+		}
+	}
 }
 
 func (c *Config) onLink(a netip.Addr) bool {
@@ -145,6 +193,7 @@ func (c *Config) neighConfig(mac wire.MAC, seed uint64) neigh.Config {
 	for _, p := range c.prefixes() {
 		n.OnLink = append(n.OnLink, p.Network())
 	}
+	n.Outside = c.Ask != nil
 	if c.Probe {
 		n.ProbeCount = 3
 	}

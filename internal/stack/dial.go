@@ -31,22 +31,35 @@ type dialAnswer struct {
 // returned. Done ends the use of the connection.
 func (s *Stack) Dial(ctx context.Context, local, remote netip.AddrPort) (sock.Accepted, error) {
 	if !s.hold() {
-		return sock.Accepted{}, Error{sock.Aborted}
+		return sock.Accepted{}, s.ended()
 	}
-	c, err := s.dial(ctx, local, remote)
-	if err != nil {
-		s.drop()
+	first := s.chooseShard(local)
+	for n := range s.shards {
+		c, err := s.dial(ctx, (first+n)%len(s.shards), local, remote)
+		if err == nil {
+			return c, nil
+		}
+		if err != (Error{sock.NoPort}) { // that one has no port left: ask the next
+			s.drop()
+			return c, err
+		}
 	}
-	return c, err
+	s.drop()
+	return sock.Accepted{}, Error{sock.NoPort}
 }
 
-func (s *Stack) dial(ctx context.Context, local, remote netip.AddrPort) (sock.Accepted, error) {
+// dial asks shard i for the connection.
+func (s *Stack) dial(ctx context.Context, i int, local, remote netip.AddrPort) (sock.Accepted, error) {
+	if k := s.cfg.Keeper; k != nil {
+		if err := k.MayDialFrom(local.Port()); err != nil {
+			return sock.Accepted{}, err
+		}
+	}
 	answer := make(chan dialAnswer, 1)
 	token, ok := s.dials.add(answer)
 	if !ok {
-		return sock.Accepted{}, Error{sock.Aborted}
+		return sock.Accepted{}, s.ended()
 	}
-	i := s.chooseShard(local)
 	c := sock.Command{Op: sock.OpConnect, Token: token, LocalPort: local.Port(), RemotePort: remote.Port()}
 	if a := local.Addr(); a.IsValid() && !a.IsUnspecified() {
 		c.Local = a.As16()
@@ -110,12 +123,12 @@ func (d *dials) answer(token uint64, a dialAnswer) {
 }
 
 // failAll answers what the stack can answer no more.
-func (d *dials) failAll() {
+func (d *dials) failAll(why sock.Errno) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
 	for token, c := range d.pending {
 		delete(d.pending, token)
-		c <- dialAnswer{why: sock.Aborted}
+		c <- dialAnswer{why: why}
 	}
 }

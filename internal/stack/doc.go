@@ -10,4 +10,6 @@
 //	call.go      functions run on a shard, answered
 //	dial.go      active opens
 //	listener.go  passive opens
+//	handlers.go  what the event door stands on
+//	follow.go    links, addresses, routes and neighbours that change
 package stack

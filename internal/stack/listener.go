@@ -1,12 +1,10 @@
 package stack
 
 import (
-	"math/bits"
 	"net/netip"
 	"sync"
 
 	"github.com/mtcp-go/mtcp/internal/mono"
-	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/shard"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/wire"
@@ -20,6 +18,8 @@ type Listener struct {
 	ready chan struct{} // a token when something may be in a queue
 	gone  chan struct{} // closed by Close
 
+	memory int // octets of its queues, on all shards
+
 	mu     sync.Mutex // serialises consumers of the queues
 	queues []*sock.AcceptQueue
 	next   int // queue to look at first: fair between shards
@@ -29,6 +29,63 @@ type Listener struct {
 // Listen opens a port; port 0 chooses one. backlog bounds, per shard, the
 // connections that wait for Accept.
 func (s *Stack) Listen(at netip.AddrPort, backlog int) (*Listener, error) {
+	l, err := s.newListener(at)
+	if err != nil {
+		return nil, err
+	}
+	for range s.shards {
+		q, err := shard.NewAcceptQueue(backlog, l.wake)
+		if err != nil {
+			return nil, err
+		}
+		l.queues = append(l.queues, q)
+	}
+	return s.open(l, backlog, func(i int, sh *shard.Shard) sock.Errno {
+		return sh.Listen(l.ip, l.port, backlog, l.queues[i])
+	})
+}
+
+// ListenHandled opens a port whose connections go to the handlers of their
+// shards, with owner. backlog bounds, per shard, the handshakes in progress.
+func (s *Stack) ListenHandled(at netip.AddrPort, backlog int, owner uint32) (*Listener, error) {
+	l, err := s.newListener(at)
+	if err != nil {
+		return nil, err
+	}
+	return s.open(l, backlog, func(_ int, sh *shard.Shard) sock.Errno {
+		return sh.ListenHandled(l.ip, l.port, backlog, owner)
+	})
+}
+
+// open opens the listener's port, within the budget, with one call for each shard.
+func (s *Stack) open(l *Listener, backlog int, bind func(i int, sh *shard.Shard) sock.Errno) (*Listener, error) {
+	l.memory = s.listenMemory(backlog)
+	if !s.reserveListener(l.memory) {
+		return nil, Error{sock.NoMemory}
+	}
+	err := s.enter(l, bind)
+	if err != nil {
+		s.returnListener(l.memory)
+		return nil, err
+	}
+	return l, nil
+}
+
+// enter opens the port and makes the listener one of the stack's.
+func (s *Stack) enter(l *Listener, bind func(i int, sh *shard.Shard) sock.Errno) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.draining {
+		return s.ended()
+	}
+	if err := s.bindKept(l, func() sock.Errno { return s.bind(l, bind) }); err != nil {
+		return err
+	}
+	s.listeners[l] = struct{}{}
+	return nil
+}
+
+func (s *Stack) newListener(at netip.AddrPort) (*Listener, error) {
 	l := &Listener{stack: s, port: at.Port(), ready: make(chan struct{}, 1), gone: make(chan struct{})}
 	if a := at.Addr(); a.IsValid() && !a.IsUnspecified() {
 		ip, ok := wire.FromNetip(a.Unmap())
@@ -37,31 +94,41 @@ func (s *Stack) Listen(at netip.AddrPort, backlog int) (*Listener, error) {
 		}
 		l.ip = ip
 	}
-	for range s.shards {
-		q, err := l.newQueue(backlog)
-		if err != nil {
-			return nil, err
-		}
-		l.queues = append(l.queues, q)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || s.draining {
-		return nil, Error{sock.Aborted}
-	}
-	if why := s.bind(l, backlog); why != sock.OK {
-		return nil, Error{why}
-	}
-	s.listeners[l] = struct{}{}
 	return l, nil
 }
 
-func (l *Listener) newQueue(backlog int) (*sock.AcceptQueue, error) {
-	r, err := ring.NewSPSC(nil, make([]sock.Accepted, 1<<bits.Len(uint(backlog))))
-	if err != nil {
-		return nil, err
+// bindKept binds with the leave of who keeps the ports, if somebody does.
+func (s *Stack) bindKept(l *Listener, bind func() sock.Errno) error {
+	k, asked := s.cfg.Keeper, l.port
+	if k != nil {
+		if err := k.Claim(asked); err != nil {
+			return err
+		}
 	}
-	return sock.NewAcceptQueue(r, l.wake), nil
+	if why := bind(); why != sock.OK {
+		if k != nil {
+			k.Release(asked)
+		}
+		return Error{why}
+	}
+	if k == nil {
+		return nil
+	}
+	if err := k.Begin(l.port); err != nil {
+		s.unbind(l)
+		return err
+	}
+	return nil
+}
+
+// unbind closes the port on every shard.
+func (s *Stack) unbind(l *Listener) {
+	for i := range s.shards {
+		s.call(i, func(sh *shard.Shard, _ mono.Time) { sh.Unlisten(l.ip, l.port) })
+	}
+	if s.cfg.Keeper != nil {
+		s.cfg.Keeper.Release(l.port)
+	}
 }
 
 // wake runs on a shard: it must not block.
@@ -73,24 +140,24 @@ func (l *Listener) wake() {
 }
 
 // bind opens the port on every shard, or on none.
-func (s *Stack) bind(l *Listener, backlog int) sock.Errno {
+func (s *Stack) bind(l *Listener, bind func(int, *shard.Shard) sock.Errno) sock.Errno {
 	if l.port != 0 {
-		return s.bindAll(l, backlog)
+		return s.bindAll(l, bind)
 	}
-	for p := int(s.cfg.PortFirst); p <= int(s.cfg.PortLast); p++ {
-		l.port = uint16(p)
-		if why := s.bindAll(l, backlog); why != sock.AddressInUse {
+	for p := range s.cfg.ephemeral() {
+		l.port = p
+		if why := s.bindAll(l, bind); why != sock.AddressInUse {
 			return why
 		}
 	}
 	return sock.AddressInUse
 }
 
-func (s *Stack) bindAll(l *Listener, backlog int) sock.Errno {
+func (s *Stack) bindAll(l *Listener, bind func(int, *shard.Shard) sock.Errno) sock.Errno {
 	for i := range s.shards {
 		why := sock.Aborted
 		s.call(i, func(sh *shard.Shard, _ mono.Time) {
-			why = sh.Listen(l.ip, l.port, backlog, l.queues[i])
+			why = bind(i, sh)
 		})
 		if why == sock.OK {
 			continue
@@ -158,13 +225,12 @@ func (l *Listener) Close() bool {
 	}
 	l.closed = true
 	l.mu.Unlock()
-	for i := range s.shards {
-		s.call(i, func(sh *shard.Shard, _ mono.Time) { sh.Unlisten(l.ip, l.port) })
-	}
+	s.unbind(l)
 	close(l.gone)
 	s.mu.Lock()
 	delete(s.listeners, l)
 	s.mu.Unlock()
+	s.returnListener(l.memory)
 	l.abortWaiting()
 	return true
 }

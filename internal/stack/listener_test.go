@@ -23,7 +23,7 @@ func listeners(s *Stack) (n []int) {
 func TestListen_OnAllShardsOrNone(t *testing.T) {
 	a, _ := pair(t, mem.Config{Queues: 2})
 	at := netip.MustParseAddrPort("0.0.0.0:80")
-	q, err := (&Listener{}).newQueue(1)
+	q, err := shard.NewAcceptQueue(1, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}

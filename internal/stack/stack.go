@@ -24,19 +24,28 @@ type Stack struct {
 	shards  []*shard.Shard
 	mails   []*sock.Mailbox
 	runners []*runner.Runner
-	memory  *arena.Region
+	memory  *arena.Region // what applications see
+	tables  *arena.Region // what shards keep to themselves
 
 	calls calls
 	dials dials
 
 	mu        sync.Mutex
 	listeners map[*Listener]struct{}
+	listening int  // octets that listeners take
 	draining  bool // nobody may listen anew
 	closed    bool
-	nextShard atomic.Uint32 // round robin of active opens
+	nextShard atomic.Uint32                     // round robin of active opens
+	addresses atomic.Pointer[[]wire.IPv4Prefix] // since SetNetwork
+
+	handling sync.Once
+	handlers []shard.Handler // of the event door
+	onClose  []func()        // under mu
+	stopped  bool            // under mu: no shard runs any more
 
 	closing  sync.Once
 	closeErr error
+	why      atomic.Uint32 // sock.Errno of whoever comes when the stack has ended
 
 	// users are those who may touch the memory: the stack itself until it is
 	// closed, each connection that an application holds, each call in progress.
@@ -46,64 +55,62 @@ type Stack struct {
 // New makes a stack over open queues and starts it. The queues are closed with
 // the stack, also when New fails.
 func New(cfg Config, clock *runner.Clock) (*Stack, error) {
-	cfg.setDefaults()
 	s := &Stack{cfg: cfg, clock: clock, listeners: make(map[*Listener]struct{})}
 	s.users.Store(1)
 	if err := s.build(); err != nil {
 		s.release()
 		return nil, err
 	}
-	for i, sh := range s.shards {
-		s.runners = append(s.runners, runner.Start(sh, cfg.Queues[i], s.mails[i], clock))
+	if err := s.start(); err != nil {
+		for _, r := range s.runners {
+			r.Stop()
+		}
+		s.release()
+		return nil, err
 	}
 	return s, nil
 }
 
+// start has the shards run.
+func (s *Stack) start() error {
+	for i, sh := range s.shards {
+		opt := runner.Options{BusyPoll: s.cfg.BusyPoll}
+		if len(s.cfg.Cores) > 0 {
+			opt.Pinned, opt.Core = true, s.cfg.Cores[i%len(s.cfg.Cores)]
+		}
+		r, err := runner.Start(sh, s.cfg.Queues[i], s.mails[i], s.clock, opt)
+		if err != nil {
+			return err
+		}
+		s.runners = append(s.runners, r)
+	}
+	return nil
+}
+
 func (s *Stack) build() error {
-	if err := s.cfg.check(); err != nil {
+	if err := s.cfg.complete(); err != nil {
+		return err
+	}
+	if err := s.regions(); err != nil {
 		return err
 	}
 	secret, seed := s.cfg.random()
-	var err error
-	if s.memory, err = arena.New("mtcp", s.memorySize(), arena.Options{}); err != nil {
-		return fmt.Errorf("memory of the stack: %w", err)
-	}
+	s.cfg.Seed = seed
 	for i, q := range s.cfg.Queues {
 		mail, err := s.newMailbox(q)
 		if err != nil {
 			return err
 		}
-		info := q.Info()
-		sh, err := shard.New(shard.Config{
-			ID: i, Shards: len(s.cfg.Queues),
-			Connections: s.cfg.Connections,
-			TimeWaits:   s.cfg.TimeWaits,
-			RingMemory:  s.cfg.RingMemory,
-			PortFirst:   s.cfg.PortFirst,
-			PortLast:    s.cfg.PortLast,
-			HoldAcks:    true,
-			TCP:         s.cfg.TCP,
-			Host:        s.cfg.hostConfig(info.MTU, seed+uint64(i)),
-			Addresses:   s.cfg.prefixes(),
-			Routes:      s.cfg.routes(),
-			Neighbours:  s.cfg.neighConfig(wire.MAC(info.MAC), seed+uint64(i)),
-			Secret:      secret,
-			Seed:        seed + uint64(i),
-			Memory:      s.memory,
-		}, q, mail, (*events)(s), s.clock.Now())
+		c := s.cfg.shardConfig(i)
+		c.Secret, c.Seed = secret, seed+uint64(i)
+		c.Memory, c.Tables = s.memory, s.tables
+		sh, err := shard.New(c, q, mail, (*events)(s), s.clock.Now())
 		if err != nil {
 			return err
 		}
 		s.shards, s.mails = append(s.shards, sh), append(s.mails, mail)
 	}
 	return shard.Connect(s.shards)
-}
-
-// memorySize is what all shards take of the region.
-func (s *Stack) memorySize() int {
-	const block, command, slack = 128, 128, 1 << 20
-	each := s.cfg.RingMemory + (s.cfg.Connections+1)*block + commandSlots*command + slack
-	return each * len(s.cfg.Queues)
 }
 
 func (s *Stack) newMailbox(q link.Queue) (*sock.Mailbox, error) {
@@ -125,8 +132,13 @@ func (s *Stack) newMailbox(q link.Queue) (*sock.Mailbox, error) {
 // Shards returns how many shards there are.
 func (s *Stack) Shards() int { return len(s.shards) }
 
-// Addresses returns the stack's addresses.
-func (s *Stack) Addresses() []wire.IPv4Prefix { return s.cfg.prefixes() }
+// Addresses returns the stack's addresses, as they are now.
+func (s *Stack) Addresses() []wire.IPv4Prefix {
+	if now := s.addresses.Load(); now != nil {
+		return *now
+	}
+	return s.cfg.prefixes()
+}
 
 // Links describes the queues.
 func (s *Stack) Links() []link.Info {
@@ -137,14 +149,14 @@ func (s *Stack) Links() []link.Info {
 	return out
 }
 
-// Memory describes the memory shared with applications.
-func (s *Stack) Memory() arena.Info { return s.memory.Info() }
-
 // Stats takes a snapshot of every shard; empty once the stack is closed.
 func (s *Stack) Stats() []shard.Stats {
 	out := make([]shard.Stats, len(s.shards))
 	for i := range s.shards {
-		s.call(i, func(sh *shard.Shard, _ mono.Time) { sh.Snapshot(&out[i]) })
+		s.call(i, func(sh *shard.Shard, _ mono.Time) {
+			sh.Snapshot(&out[i])
+			out[i].Busy = s.runners[i].Busy()
+		})
 	}
 	return out
 }
@@ -173,8 +185,13 @@ func (s *Stack) hold() bool {
 
 // drop ends one use of the memory; the last one unmaps it.
 func (s *Stack) drop() {
-	if s.users.Add(-1) == 0 && s.memory != nil {
-		s.memory.Close()
+	if s.users.Add(-1) > 0 {
+		return
+	}
+	for _, r := range [2]*arena.Region{s.memory, s.tables} {
+		if r != nil {
+			r.Close()
+		}
 	}
 }
 
@@ -213,11 +230,32 @@ func (s *Stack) connections() int {
 // applications still hold fail; their memory stays until they let go. A second
 // call waits for the first and returns the same.
 func (s *Stack) Close() error {
-	s.closing.Do(func() { s.closeErr = s.close() })
+	return s.closeWith(sock.Aborted)
+}
+
+// Fail is Close for a reason, which connections and callers are told.
+func (s *Stack) Fail(why sock.Errno) error { return s.closeWith(why) }
+
+// Why returns for what reason the stack ends or has ended; OK while it runs.
+func (s *Stack) Why() sock.Errno { return sock.Errno(s.why.Load()) }
+
+// ended is the error of a call that comes too late.
+func (s *Stack) ended() error {
+	if why := s.Why(); why != sock.OK {
+		return Error{why}
+	}
+	return Error{sock.Aborted} // it shuts down
+}
+
+func (s *Stack) closeWith(why sock.Errno) error {
+	s.closing.Do(func() {
+		s.why.Store(uint32(why))
+		s.closeErr = s.close(why)
+	})
 	return s.closeErr
 }
 
-func (s *Stack) close() error {
+func (s *Stack) close(why sock.Errno) error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
@@ -225,7 +263,7 @@ func (s *Stack) close() error {
 		l.Close()
 	}
 	for i := range s.shards {
-		s.call(i, func(sh *shard.Shard, now mono.Time) { sh.AbortAll(now) })
+		s.call(i, func(sh *shard.Shard, now mono.Time) { sh.AbortAll(why, now) })
 	}
 	for i := range s.shards {
 		s.flush(i)
@@ -234,8 +272,9 @@ func (s *Stack) close() error {
 		r.Stop()
 		s.mails[i].Close()
 	}
+	s.haveStopped()
 	s.calls.failAll()
-	s.dials.failAll()
+	s.dials.failAll(why)
 	return s.release()
 }
 

@@ -17,6 +17,12 @@ import (
 // pair makes two stacks on a wire, at 10.0.0.1 and 10.0.0.2.
 func pair(t *testing.T, c mem.Config) (a, b *Stack) {
 	t.Helper()
+	return pairOf(t, c, func(*Config) {})
+}
+
+// pairOf is pair with a change to what both are made with.
+func pairOf(t *testing.T, c mem.Config, change func(*Config)) (a, b *Stack) {
+	t.Helper()
 	w, err := mem.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -28,14 +34,16 @@ func pair(t *testing.T, c mem.Config) (a, b *Stack) {
 		for j := range max(c.Queues, 1) {
 			queues = append(queues, w.Side(i).Queue(j))
 		}
-		s, err := New(Config{
+		cfg := Config{
 			Queues:      queues,
 			Addresses:   []netip.Prefix{netip.MustParsePrefix(addr)},
 			Connections: 1 << 12,
 			TimeWaits:   1 << 12,
 			RingMemory:  64 << 20,
 			TCP:         tcp.DefaultConfig(),
-		}, clock)
+		}
+		change(&cfg)
+		s, err := New(cfg, clock)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -87,7 +87,7 @@ func newRig(tb testing.TB, mib int, conf func(*Config)) *rig {
 		tb.Fatal(err)
 	}
 	r := &rig{tb: tb, wheel: wheel{mono.Never}, now: testStart, irs: peerISN, wnd: 65535, tsVal: 7000, c: new(TCB), blocks: make([]sock.Block, 2)}
-	r.e = New(cfg, Resources{Blocks: r.blocks, Pool: pool, Ranges: 4, Secret: prf.Key{K0: 1, K1: 2}, Seed: 3})
+	r.e = New(cfg, Resources{Blocks: r.blocks, Pool: pool, Ranges: slab.New(make([]RangeSet, 5)), Secret: prf.Key{K0: 1, K1: 2}, Seed: 3})
 	tb.Cleanup(r.release)
 	return r
 }

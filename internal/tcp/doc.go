@@ -24,6 +24,7 @@
 //	window.go      the receive window
 //	rangeset.go    sorted ranges of sequence numbers
 //	user.go        calls of the application
+//	end.go         how a connection ends, and gives its memory back
 //	icmp.go        errors of the network below
 //	timer.go       timers
 //	rtt.go         round-trip time and RTO

@@ -133,7 +133,7 @@ type Reply struct {
 type Resources struct {
 	Blocks []sock.Block // indexed by slot
 	Pool   *ring.Pool
-	Ranges int // how many connections may have holes at once
+	Ranges *slab.Slab[RangeSet] // bounds how many connections may have holes at once
 	Secret prf.Key
 	Seed   uint64
 }
@@ -147,7 +147,7 @@ func New(cfg Config, r Resources) *Engine {
 		blocks: r.Blocks,
 		pool:   r.Pool,
 		mem:    r.Pool.Memory(),
-		ranges: slab.New(make([]rangeSet, r.Ranges+1)),
+		ranges: r.Ranges,
 		key:    r.Secret,
 		rnd:    prf.NewRand(r.Seed),
 	}

@@ -120,8 +120,9 @@ func (e *Engine) options(t *TCB, o *wire.Options, reset bool, now mono.Time) {
 	}
 }
 
-// fillSACK lists most blocks: first a duplicate (RFC 2883 §4), then the range
-// that changed last and those reported before it (RFC 2018 §4), then others.
+// fillSACK lists blocks, no more than most: first a duplicate (RFC 2883 §4),
+// then the range that changed last and those reported before it (RFC 2018 §4),
+// then others.
 func (e *Engine) fillSACK(t *TCB, o *wire.Options, most int) {
 	if t.has(flagDSACK) {
 		t.flags &^= flagDSACK

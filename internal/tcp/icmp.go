@@ -60,6 +60,17 @@ func (e *Engine) Unreachable(t *TCB, why sock.Errno, now mono.Time) {
 	}
 }
 
+// LinkMTU follows a link or a route whose MTU has changed, either way; segments
+// become no larger than both ends agreed on in the handshake. What is in flight
+// is cut anew only if it has to be sent again.
+func (e *Engine) LinkMTU(t *TCB, mtu int) {
+	limit := t.mss
+	if t.state >= Established {
+		limit = t.ourMSS
+	}
+	t.mss = min(mssFor(mtu), limit)
+}
+
 // PathMTU lowers the segment size to a path's MTU (RFC 1191); what was too
 // large is sent again.
 func (e *Engine) PathMTU(t *TCB, mtu int, at seq.Value, now mono.Time) bool {

@@ -122,7 +122,7 @@ func newSide(tb testing.TB, name string, cfg sideConfig, k flow.Key4, rnd *rand.
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s.e = New(cfg.cfg, Resources{Blocks: s.blocks, Pool: pool, Ranges: 4, Secret: prf.Key{K0: rnd.Uint64(), K1: 9}, Seed: rnd.Uint64()})
+	s.e = New(cfg.cfg, Resources{Blocks: s.blocks, Pool: pool, Ranges: slab.New(make([]RangeSet, 5)), Secret: prf.Key{K0: rnd.Uint64(), K1: 9}, Seed: rnd.Uint64()})
 	mpsc, err := ring.NewMPSC(new(ring.Indices), make([]ring.Slot[sock.Command], 64))
 	if err != nil {
 		tb.Fatal(err)

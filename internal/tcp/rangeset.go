@@ -14,6 +14,9 @@ type rangeSet struct {
 	r      [maxRanges]seq.Range
 }
 
+// RangeSet is the memory of one set, for those who provide it.
+type RangeSet = rangeSet
+
 func (s *rangeSet) reset() {
 	s.n = 0
 	s.recent = [3]seq.Value{}

@@ -53,6 +53,53 @@ func (e *Engine) receiveInOrder(t *TCB, p []byte, now mono.Time) drop.Reason {
 	return drop.None
 }
 
+// store copies text to its place in the receive ring, which it attaches or
+// enlarges if need be. It is false when there is no memory.
+func (e *Engine) store(t *TCB, pos seq.Value, p []byte) bool {
+	rx := e.rx(t)
+	need := pos.Add(seq.Size(len(p))).Minus(rx.ReadPos())
+	if need > rx.Size() && !e.enlarge(t, rx, int(need)) {
+		return false
+	}
+	rx.WriteAt(pos, p)
+	return true
+}
+
+// enlarge makes room for need octets: first a small ring, since most requests
+// are small, then one for the whole window.
+func (e *Engine) enlarge(t *TCB, rx ring.Stream, need int) bool {
+	if !rx.HasRing() {
+		ref := e.pool.Get(max(need, firstRing))
+		if ref == 0 {
+			return false
+		}
+		rx.Attach(ref)
+		e.armIdle(t, t.rcvAt)
+		return true
+	}
+	if r := rx.Drained(); r != 0 {
+		e.pool.Put(r)
+	}
+	if !rx.CanOffer() {
+		return false // the reader has yet to leave the one before
+	}
+	ref := e.pool.Get(max(need, int(t.rcvBuf)))
+	if ref == 0 {
+		return false
+	}
+	if !rx.Offer(ref) {
+		e.pool.Put(ref)
+		return false
+	}
+	var stored []seq.Range
+	if t.ooo != 0 {
+		set := e.ranges.At(t.ooo)
+		stored = set.r[:set.n]
+	}
+	rx.SwitchCopy(stored)
+	return true
+}
+
 // closeHoles moves rcvNxt over what had come early.
 func (e *Engine) closeHoles(t *TCB) {
 	set := e.ranges.At(t.ooo)
@@ -67,6 +114,32 @@ func (e *Engine) closeHoles(t *TCB) {
 	}
 	if set.n == 0 {
 		e.releaseRanges(&t.ooo)
+	}
+}
+
+// scheduleAck decides when n octets in order are acknowledged (RFC 9293
+// §3.8.6.3, RFC 5681 §4.2): at once at the start of a connection and while
+// there are holes, else with the second full segment, else after the delay.
+// "At once" is with the next Output, so an application that answers in the
+// same round has its answer carry the ACK.
+func (e *Engine) scheduleAck(t *TCB, n int, hole bool, now mono.Time) {
+	if n > int(t.rcvMSS) {
+		t.rcvMSS = uint16(min(n, maxMSS))
+	}
+	if !t.has(flagFirstData) {
+		t.flags |= flagFirstData
+		if !e.cfg.DelayFirstAck {
+			t.quick = uint8(min(max(t.rcvBuf/(2*uint32(t.rcvMSS)), minQuickAcks), maxQuickAcks))
+		}
+	}
+	switch {
+	case hole,
+		t.quick > 0 && !t.has(flagPingPong),
+		t.rcvNxt.Minus(t.rcvAcked) > seq.Size(t.rcvMSS):
+		t.want |= WantAck
+	case t.ackAt == 0:
+		t.ackAt = now.Add(e.cfg.AckDelay)
+		t.verdict |= TimersMoved
 	}
 }
 
@@ -116,78 +189,5 @@ func (e *Engine) noteDuplicate(t *TCB, x seq.Range) {
 	if t.has(flagSACK) && !x.IsEmpty() {
 		t.dsackAt, t.dsackLen = x.First, uint16(min(x.Len(), 1<<16-1)) // a segment's worth at most
 		t.flags |= flagDSACK
-	}
-}
-
-// store copies text to its place in the receive ring, which it attaches or
-// enlarges if need be. It is false when there is no memory.
-func (e *Engine) store(t *TCB, pos seq.Value, p []byte) bool {
-	rx := e.rx(t)
-	need := pos.Add(seq.Size(len(p))).Minus(rx.ReadPos())
-	if need > rx.Size() && !e.enlarge(t, rx, int(need)) {
-		return false
-	}
-	rx.WriteAt(pos, p)
-	return true
-}
-
-// enlarge makes room for need octets: first a small ring, since most requests
-// are small, then one for the whole window.
-func (e *Engine) enlarge(t *TCB, rx ring.Stream, need int) bool {
-	if !rx.HasRing() {
-		ref := e.pool.Get(max(need, firstRing))
-		if ref == 0 {
-			return false
-		}
-		rx.Attach(ref)
-		e.armIdle(t, t.rcvAt)
-		return true
-	}
-	if r := rx.Drained(); r != 0 {
-		e.pool.Put(r)
-	}
-	if !rx.CanOffer() {
-		return false // the reader has yet to leave the one before
-	}
-	ref := e.pool.Get(max(need, int(t.rcvBuf)))
-	if ref == 0 {
-		return false
-	}
-	if !rx.Offer(ref) {
-		e.pool.Put(ref)
-		return false
-	}
-	var stored []seq.Range
-	if t.ooo != 0 {
-		set := e.ranges.At(t.ooo)
-		stored = set.r[:set.n]
-	}
-	rx.SwitchCopy(stored)
-	return true
-}
-
-// scheduleAck decides when n octets in order are acknowledged (RFC 9293
-// §3.8.6.3, RFC 5681 §4.2): at once at the start of a connection and while
-// there are holes, else with the second full segment, else after the delay.
-// "At once" is with the next Output, so an application that answers in the
-// same round has its answer carry the ACK.
-func (e *Engine) scheduleAck(t *TCB, n int, hole bool, now mono.Time) {
-	if n > int(t.rcvMSS) {
-		t.rcvMSS = uint16(min(n, maxMSS))
-	}
-	if !t.has(flagFirstData) {
-		t.flags |= flagFirstData
-		if !e.cfg.DelayFirstAck {
-			t.quick = uint8(min(max(t.rcvBuf/(2*uint32(t.rcvMSS)), minQuickAcks), maxQuickAcks))
-		}
-	}
-	switch {
-	case hole,
-		t.quick > 0 && !t.has(flagPingPong),
-		t.rcvNxt.Minus(t.rcvAcked) > seq.Size(t.rcvMSS):
-		t.want |= WantAck
-	case t.ackAt == 0:
-		t.ackAt = now.Add(e.cfg.AckDelay)
-		t.verdict |= TimersMoved
 	}
 }

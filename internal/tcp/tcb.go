@@ -100,7 +100,7 @@ type TCB struct {
 	keepIdle     uint16    // s
 	keepIntvl    uint16    // s
 	dsackLen     uint16
-	ourMSS       uint16 // what we announced
+	ourMSS       uint16 // what we announce; from ESTABLISHED on what both ends take
 	keepCount    uint8
 	challengeT   uint8 // second of challenges, ms clock
 	challenges   uint8 // challenge ACKs in that second

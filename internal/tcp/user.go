@@ -38,6 +38,19 @@ func (e *Engine) startCongestion(t *TCB) {
 // Send takes note of what the application has written (SEND).
 func (e *Engine) Send(t *TCB, now mono.Time) {
 	e.blocks[t.slot].Heard(sock.TxTold)
+	e.Sent(t, now)
+}
+
+// CanSend reports that the application may write.
+func (t *TCB) CanSend() bool {
+	return (t.state == Established || t.state == CloseWait) && !t.has(flagFinQueued)
+}
+
+// PeerEnded reports that the peer's FIN has come, and all before it.
+func (t *TCB) PeerEnded() bool { return t.has(flagFinDone) }
+
+// Sent is Send for an application on the shard, which has told nobody yet.
+func (e *Engine) Sent(t *TCB, now mono.Time) {
 	if t.state == Closed || t.has(flagFinQueued) {
 		return
 	}
@@ -122,6 +135,11 @@ func (e *Engine) ReadyTx(t *TCB) {
 // Window takes note of what the application has read (RECEIVE).
 func (e *Engine) Window(t *TCB) {
 	e.blocks[t.slot].Heard(sock.RxTold)
+	e.WindowOpened(t)
+}
+
+// WindowOpened is Window for an application on the shard.
+func (e *Engine) WindowOpened(t *TCB) {
 	if t.state != Closed {
 		e.windowOpened(t)
 	}
@@ -201,13 +219,13 @@ func (e *Engine) Abort(t *TCB) {
 func (e *Engine) Forget(t *TCB) { e.finish(t) }
 
 // Kill resets a connection whose application has not let go yet, as when the
-// stack closes: the application finds it broken.
-func (e *Engine) Kill(t *TCB) {
+// stack closes: the application finds it broken, and why.
+func (e *Engine) Kill(t *TCB, why sock.Errno) {
 	switch {
 	case t.state.in(abortable):
-		e.sendReset(t, sock.Aborted)
+		e.sendReset(t, why)
 	case t.state != Closed && t.state != TimeWait:
-		e.fail(t, sock.Aborted)
+		e.fail(t, why)
 	}
 }
 
@@ -279,81 +297,4 @@ func (e *Engine) setRcvBuf(t *TCB, v uint64) {
 	if t.state != Closed {
 		e.windowOpened(t)
 	}
-}
-
-// fail ends the connection with an error for the application.
-func (e *Engine) fail(t *TCB, why sock.Errno) {
-	t.errno = uint8(why) // there are few
-	t.verdict |= Broke
-	e.finish(t)
-}
-
-// finish ends the connection: CLOSED. A RST that has yet to be sent keeps the
-// TCB until then.
-func (e *Engine) finish(t *TCB) {
-	e.setState(t, Closed)
-	t.rexmtAt, t.ackAt, t.keepAt, t.idleAt = 0, 0, 0, 0
-	t.verdict |= TimersMoved
-	e.forgetRanges(t)
-	if t.has(flagRST) {
-		t.want = WantControl
-		return
-	}
-	t.want = 0
-	t.verdict |= Finished
-}
-
-// sendReset aborts with a RST on the wire.
-func (e *Engine) sendReset(t *TCB, why sock.Errno) {
-	t.flags |= flagRST
-	e.fail(t, why)
-}
-
-// timeWait leaves the rest to a compact record.
-func (e *Engine) timeWait(t *TCB) {
-	e.setState(t, TimeWait)
-	t.rexmtAt, t.ackAt, t.keepAt, t.idleAt = 0, 0, 0, 0
-	t.verdict |= EnterTW | TimersMoved
-	e.forgetRanges(t)
-}
-
-// forgetRanges gives the scoreboard and the list of holes back.
-func (e *Engine) forgetRanges(t *TCB) {
-	e.releaseRanges(&t.sacked)
-	e.releaseRanges(&t.ooo)
-	t.sackedOctets = 0
-}
-
-// armIdle has the rings looked at when the connection has been quiet since now.
-func (e *Engine) armIdle(t *TCB, now mono.Time) {
-	if t.idleAt == 0 && t.state != Closed && t.state != TimeWait {
-		t.idleAt = now.Add(e.cfg.IdleRings)
-		t.verdict |= TimersMoved
-	}
-}
-
-// detachRings takes back rings that are empty.
-func (e *Engine) detachRings(t *TCB) {
-	b := &e.blocks[t.slot]
-	if r := b.DetachTx(e.mem); r != 0 {
-		e.pool.Put(r)
-	}
-	tx := e.tx(t)
-	if b.Flags()&sock.TxRing == 0 && tx.Len() == 0 {
-		for r := tx.Detach(); r != 0; r = tx.Detach() {
-			e.pool.Put(r)
-		}
-	}
-	rx := e.rx(t)
-	for r := rx.Detach(); r != 0; r = rx.Detach() {
-		e.pool.Put(r)
-	}
-}
-
-// Release gives back all that t holds. Only when the application has given
-// the connection back too.
-func (e *Engine) Release(t *TCB) {
-	e.forgetRanges(t)
-	e.rx(t).ReleaseAll(e.pool.Put)
-	e.tx(t).ReleaseAll(e.pool.Put)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/prf"
 	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/seq"
+	"github.com/mtcp-go/mtcp/internal/slab"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
@@ -180,7 +181,7 @@ func TestAbort_InEachState(t *testing.T) {
 		for _, kill := range []bool{false, true} {
 			r := reach(t, x.state)
 			if kill {
-				r.e.Kill(r.c)
+				r.e.Kill(r.c, sock.Aborted)
 			} else {
 				r.e.Abort(r.c)
 			}
@@ -500,7 +501,7 @@ func TestISN_FollowsRFC6528(t *testing.T) {
 			t.Errorf("bit %d of the distance is set %d times of %d", bit, c, n)
 		}
 	}
-	other := New(DefaultConfig(), Resources{Blocks: r.blocks, Pool: r.e.pool, Ranges: 1, Secret: prf.Key{K0: 1, K1: 3}})
+	other := New(DefaultConfig(), Resources{Blocks: r.blocks, Pool: r.e.pool, Ranges: slab.New(make([]RangeSet, 2)), Secret: prf.Key{K0: 1, K1: 3}})
 	if other.isn(k, r.now) == at(k, r.now) || other.timestampOffset(k) == r.e.timestampOffset(k) {
 		t.Error("MUST-9: the secret does not matter")
 	}

@@ -46,10 +46,10 @@ const (
 	maxTimers = 1<<32 - 1 - heads - 1
 )
 
-// node is one timer, or the head of one slot's circular list. A timer that is
+// A Node is one timer, or the head of one slot's circular list. A timer that is
 // not set has next == 0, which is also how memory begins: pages of timers that
 // were never set are never touched.
-type node struct {
+type Node struct {
 	at   mono.Time
 	next uint32
 	prev uint32
@@ -60,15 +60,21 @@ type Wheel struct {
 	pos   uint64         // the tick in which the wheel stands; earlier ones are done
 	used  [levels]uint64 // one bit per slot that has timers
 	count int
-	nodes []node
+	nodes []Node
 }
 
 // New returns a wheel for the ids 1 to max that stands at now.
-func New(max int, now mono.Time) *Wheel {
-	if max < 0 || max > maxTimers {
+func New(max int, now mono.Time) *Wheel { return Over(make([]Node, Nodes(max)), now) }
+
+// Nodes returns how many nodes a wheel for the ids 1 to max has.
+func Nodes(max int) int { return 1 + heads + max }
+
+// Over returns a wheel over memory of the caller's: Nodes zero nodes.
+func Over(nodes []Node, now mono.Time) *Wheel {
+	if len(nodes) < Nodes(0) || len(nodes) > Nodes(maxTimers) {
 		panic("wheel: impossible number of timers")
 	}
-	w := &Wheel{pos: passed(now), nodes: make([]node, 1+heads+max)}
+	w := &Wheel{pos: passed(now), nodes: nodes}
 	for h := uint32(1); h <= heads; h++ {
 		w.nodes[h].next, w.nodes[h].prev = h, h
 	}

@@ -25,7 +25,7 @@ func drain(w *Wheel, now mono.Time) []uint32 {
 }
 
 func TestNode_FourToACacheLine(t *testing.T) {
-	if n := unsafe.Sizeof(node{}); n != 16 {
+	if n := unsafe.Sizeof(Node{}); n != 16 {
 		t.Errorf("a node has %d octets, want 16", n)
 	}
 }

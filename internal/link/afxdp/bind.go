@@ -183,7 +183,7 @@ func (q *Queue) confirm() error {
 // copyReason says why a queue is not zero-copy.
 func (q *Queue) copyReason(err error) string {
 	f := &q.device.facts
-	if err == unix.EOPNOTSUPP || f.feature.known && f.feature.xdp&xdpZeroCopy == 0 {
+	if err == unix.EOPNOTSUPP || f.feature.known && f.feature.xdp&featureZeroCopy == 0 {
 		return "copy: driver " + f.driver + " has no zero-copy"
 	}
 	return "copy: driver " + f.driver + " refused zero-copy: " + err.Error()

@@ -137,6 +137,10 @@ func (c Config) complete() (Config, error) {
 	return c, nil
 }
 
+// memory returns the octets of one queue: frames, and descriptors of its four
+// rings.
+func (c *Config) memory() int { return c.Frames*c.FrameSize + 2*c.RingSize*16 + c.Frames*8 }
+
 func checkAddress(a netip.Addr) error {
 	if !a.Is4() || a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() {
 		return fmt.Errorf("%w: %v is no IPv4 address that a host may have", ErrConfig, a)

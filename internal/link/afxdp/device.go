@@ -109,9 +109,10 @@ func (d *Device) describe(whyCopy string) error {
 		Why:        why,
 		MAC:        d.facts.mac,
 		MTU:        d.facts.mtu,
-		TxChecksum: metadata && (!zeroCopy || d.facts.feature.xsk&xskTxChecksum != 0),
+		TxChecksum: metadata && (!zeroCopy || d.facts.feature.xsk&featureTxChecksum != 0),
 		LocalPeer:  d.facts.driver == "veth",
 		Queues:     len(d.queues),
+		Memory:     d.config.memory(),
 	}
 	if d.config.TxChecksum == On && !d.info.TxChecksum {
 		return fmt.Errorf("afxdp: %s: transmit checksums: %w (mode %s)", d.facts.name, ErrNotOffered, d.info.Mode)
@@ -142,7 +143,7 @@ func (d *Device) suffices() error {
 // mendCopy says what would bring zero-copy.
 func (d *Device) mendCopy() string {
 	f := &d.facts
-	if f.feature.known && f.feature.xdp&xdpZeroCopy == 0 {
+	if f.feature.known && f.feature.xdp&featureZeroCopy == 0 {
 		return "an interface whose driver has zero-copy, or require native only"
 	}
 	return fmt.Sprintf("what its driver wants, commonly: ethtool -K %s lro off; fewer queues with ethtool -L %s; frames of 4096; or require native only", f.name, f.name)

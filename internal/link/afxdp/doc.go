@@ -13,5 +13,6 @@
 // features.go (what the interface is), program.go, shared.go and ports.go (which
 // packets come here), device.go, attach.go and bind.go (opening and closing),
 // umem_unsafe.go, ring_unsafe.go and socket_unsafe.go (memory shared with the
-// kernel), queue.go and transmit.go (the packet path), wait.go (sleeping), stats.go.
+// kernel), queue.go and transmit.go (the packet path), wait.go (sleeping), stats.go;
+// probe.go (what can be known without opening).
 package afxdp

@@ -15,8 +15,11 @@ const (
 	netdevXDPFeatures = 3 // NETDEV_A_DEV_XDP_FEATURES
 	netdevXSKFeatures = 6 // NETDEV_A_DEV_XSK_FEATURES
 
-	xdpZeroCopy   = 1 << 3 // NETDEV_XDP_ACT_XSK_ZEROCOPY
-	xskTxChecksum = 1 << 1 // NETDEV_XSK_FLAGS_TX_CHECKSUM
+	featureBasic      = 1 << 0 // NETDEV_XDP_ACT_BASIC
+	featureRedirect   = 1 << 1 // NETDEV_XDP_ACT_REDIRECT
+	featureZeroCopy   = 1 << 3 // NETDEV_XDP_ACT_XSK_ZEROCOPY
+	featureFragments  = 1 << 5 // NETDEV_XDP_ACT_RX_SG
+	featureTxChecksum = 1 << 1 // NETDEV_XSK_FLAGS_TX_CHECKSUM
 )
 
 // features are the driver's own words. Without an answer known is false.

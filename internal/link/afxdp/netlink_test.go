@@ -51,9 +51,9 @@ func TestParseFeatures(t *testing.T) {
 	if parseFeatures(reply).known {
 		t.Error("known without an answer")
 	}
-	reply = appendAttribute(reply, netdevXDPFeatures, e.AppendUint64(nil, xdpZeroCopy))
-	reply = appendAttribute(reply, netdevXSKFeatures, e.AppendUint64(nil, xskTxChecksum))
-	if got := parseFeatures(reply); !got.known || got.xdp != xdpZeroCopy || got.xsk != xskTxChecksum {
+	reply = appendAttribute(reply, netdevXDPFeatures, e.AppendUint64(nil, featureZeroCopy))
+	reply = appendAttribute(reply, netdevXSKFeatures, e.AppendUint64(nil, featureTxChecksum))
+	if got := parseFeatures(reply); !got.known || got.xdp != featureZeroCopy || got.xsk != featureTxChecksum {
 		t.Errorf("%+v", got)
 	}
 }
@@ -78,7 +78,7 @@ func TestFacts_OfAVeth(t *testing.T) {
 	if _, err := genericFamily("netdev"); err == nil && !f.feature.known {
 		t.Error("the kernel can be asked for features, and said nothing")
 	}
-	if f.feature.known && (f.feature.xdp == 0 || f.feature.xdp&xdpZeroCopy != 0) {
+	if f.feature.known && (f.feature.xdp == 0 || f.feature.xdp&featureZeroCopy != 0) {
 		t.Errorf("features of a veth: %+v", f.feature)
 	}
 }

@@ -108,6 +108,7 @@ func New(c Config) (*Wire, error) {
 			MAC:    c.MAC[d],
 			MTU:    c.MTU,
 			Queues: c.Queues,
+			Memory: c.memory(),
 		}
 		if w.paths[d].impaired {
 			w.info[d].Mode = "in-process, impaired"
@@ -184,11 +185,23 @@ func (w *Wire) join(d int, c *Config) error {
 	return nil
 }
 
-// newRing makes the ring of one pair of queues; all rings to a queue together
-// hold about RingFrames.
+// memory returns the octets of one queue: what it receives, and room for what
+// it is about to send.
+func (c *Config) memory() int {
+	size := frameSize(c.MTU)
+	return maxBatch*size + c.Queues*ring.FramesSize(c.pairFrames(), size)
+}
+
+// pairFrames is how many frames the ring of one pair of queues holds: all rings
+// to a queue together have about RingFrames.
+func (c *Config) pairFrames() int {
+	return max(roundUp(c.RingFrames/c.Queues), min(c.RingFrames, minRingFrames))
+}
+
+// newRing makes the ring of one pair of queues.
 func newRing(c *Config) (*ring.Frames, error) {
-	count := max(roundUp(c.RingFrames/c.Queues), min(c.RingFrames, minRingFrames))
-	return ring.NewFrames(nil, make([]byte, ring.FramesSize(count, frameSize(c.MTU))), frameSize(c.MTU))
+	size := frameSize(c.MTU)
+	return ring.NewFrames(nil, make([]byte, ring.FramesSize(c.pairFrames(), size)), size)
 }
 
 func frameSize(mtu int) int { return wire.EthernetLen + mtu }

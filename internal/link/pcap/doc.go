@@ -1,5 +1,5 @@
-// Package pcap writes what passes through any link.Queue into a capture file
-// that tcpdump and Wireshark read.
+// Package pcap writes what passes through any link.Queue into a capture file,
+// for tcpdump and Wireshark.
 //
 // Whoever builds a stack puts a Tee around a queue before a shard gets it. A
 // capture never changes, delays for its own sake, or loses a frame: an error of

@@ -53,7 +53,7 @@ func (d *Device) open(c *Config) error {
 		return err
 	}
 	for i, q := range d.queues {
-		q.rx = newFrames(etherHeader + vlanTag + d.info.MTU + 1) // the last octet tells what is too large
+		q.rx = newFrames(receivedSize(d.info.MTU))
 		q.tx = newFrames(etherHeader + d.info.MTU)
 		if err := q.openSleeper(); err != nil {
 			return fmt.Errorf("tap: %s: queue %d: %w", name, i, err)
@@ -113,6 +113,7 @@ func (d *Device) describe(name string, wanted [6]byte) error {
 		TxChecksum: true,
 		LocalPeer:  true,
 		Queues:     len(d.queues),
+		Memory:     framesSize(receivedSize(i.MTU)) + framesSize(etherHeader+i.MTU),
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func descriptors(t *testing.T) int {
 func TestOpen_MakesTheInterfaceAndCloseRemovesIt(t *testing.T) {
 	w := newWorld(t, Config{Interface: "mine", Queues: 3, MTU: 1400})
 	i := w.d.Info()
-	want := link.Info{Name: "mine", Mode: "tap", MAC: stackMAC, MTU: 1400, TxChecksum: true, LocalPeer: true, Queues: 3}
+	want := link.Info{Name: "mine", Mode: "tap", MAC: stackMAC, MTU: 1400, TxChecksum: true, LocalPeer: true, Queues: 3, Memory: framesSize(1419) + framesSize(1414)}
 	if i != want || w.d.Queue(2).Info() != want {
 		t.Errorf("%+v", i)
 	}

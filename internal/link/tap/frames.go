@@ -18,9 +18,17 @@ type frames struct {
 	free   []uint32 // numbers of frames
 }
 
+// receivedSize is the room for one packet: its last octet tells what is too
+// large.
+func receivedSize(mtu int) int { return etherHeader + vlanTag + mtu + 1 }
+
+func strideOf(packet int) int { return ((headerSize+packet+cacheLine-1)/cacheLine | 1) * cacheLine }
+
+// framesSize is the memory of one direction.
+func framesSize(packet int) int { return framesPerDirection * (strideOf(packet) + 4) }
+
 func newFrames(packet int) frames {
-	size := headerSize + packet
-	stride := ((size+cacheLine-1)/cacheLine | 1) * cacheLine
+	size, stride := headerSize+packet, strideOf(packet)
 	p := frames{
 		mem:    make([]byte, framesPerDirection*stride),
 		stride: stride,

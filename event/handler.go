@@ -1,0 +1,148 @@
+package event
+
+import (
+	"errors"
+	"runtime/debug"
+
+	"github.com/mtcp-go/mtcp/internal/door"
+	"github.com/mtcp-go/mtcp/internal/shard"
+	"github.com/mtcp-go/mtcp/internal/slab"
+)
+
+// A Handler says what happens on a connection. Functions that are nil do
+// nothing, End excepted. One Handler serves any number of connections, on every
+// shard at the same time.
+type Handler struct {
+	// Open is the first call: the connection is established.
+	Open func(Conn)
+
+	// Readable is called when octets have arrived. What it leaves stays; the
+	// next call comes when more has arrived, or from the handler itself.
+	Readable func(Conn)
+
+	// Writable is called when there is room again after a Write or a Reserve
+	// that came short. Nil calls Readable, which suits those who answer what they
+	// read.
+	Writable func(Conn)
+
+	// End is called when the peer sends no more and all it sent has arrived; it
+	// may still be read. Nil closes the connection as soon as all has been read.
+	End func(Conn)
+
+	// Tick is called at the interval that Conn.SetTick has set.
+	Tick func(Conn)
+
+	// Closed is the last call, once for every Open and every failed Dial: with
+	// nil after Close and Abort, from within them, else with the reason, which
+	// is one of package net's (syscall.ECONNRESET...). The Conn can do nothing
+	// any more but tell User, Loop and its addresses.
+	Closed func(Conn, error)
+}
+
+// errPanic is what Closed is told after a handler's panic.
+var errPanic = errors.New("event: the handler panicked")
+
+// hooks is a Loop as its shard sees it.
+type hooks Loop
+
+// Accepted implements shard.Handler.
+func (k *hooks) Accepted(i slab.Index, owner uint32) {
+	l := (*Loop)(k)
+	e := l.entry(i)
+	*e = entry{handler: l.door.handler(owner), open: true, opened: true}
+	l.live++
+	l.run(e, e.handler.Open, l.conn(i))
+}
+
+// Ready implements shard.Handler.
+func (k *hooks) Ready(i slab.Index, n shard.News) {
+	l := (*Loop)(k)
+	e, c := l.entry(i), l.conn(i)
+	h := e.handler
+	if n&shard.NewsOpened != 0 {
+		e.opened = true
+		l.run(e, h.Open, c)
+	}
+	if n&shard.NewsReadable != 0 {
+		l.run(e, h.Readable, c)
+	}
+	if n&shard.NewsWritable != 0 {
+		f := h.Writable
+		if f == nil {
+			f = h.Readable
+		}
+		l.run(e, f, c)
+	}
+	if n&shard.NewsEnd != 0 {
+		l.run(e, h.End, c)
+	}
+	if n&shard.NewsBroke != 0 {
+		l.broke(e, c)
+	}
+}
+
+// broke ends a connection that the peer, or the network, has ended.
+func (l *Loop) broke(e *entry, c Conn) {
+	call := "read"
+	if !e.opened {
+		call = "connect"
+	}
+	l.end(e, c, door.Errno(l.shard.Errno(c.handle.Index()), call), false)
+}
+
+// run calls one function of a handler, unless the connection has been closed
+// meanwhile.
+func (l *Loop) run(e *entry, f func(Conn), c Conn) {
+	if !e.open {
+		return
+	}
+	if f != nil {
+		l.enter()
+		l.call(f, c)
+	}
+	if e.open && e.handler.End == nil && l.shard.Ended(c.handle.Index()) {
+		l.end(e, c, nil, false)
+	}
+}
+
+// call survives a panic of the handler, which costs it the connection.
+func (l *Loop) call(f func(Conn), c Conn) {
+	defer func() {
+		if r := recover(); r != nil {
+			l.panicked(r)
+			if e := c.live(); e != nil {
+				l.end(e, c, errPanic, true)
+			}
+		}
+	}()
+	f(c)
+}
+
+func (l *Loop) panicked(r any) {
+	l.panics.Add(1)
+	l.door.log.Error("handler panicked", "shard", l.number, "panic", r, "stack", string(debug.Stack()))
+}
+
+// end tells the handler that it was the last call, and gives the connection
+// back to the shard.
+func (l *Loop) end(e *entry, c Conn, err error, abort bool) {
+	i := c.handle.Index()
+	e.open = false
+	if l.ticks != nil {
+		l.ticks.Cancel(uint32(i))
+	}
+	l.live--
+	if f := e.handler.Closed; f != nil {
+		l.enter()
+		func() {
+			defer func() {
+				if r := recover(); r != nil {
+					l.panicked(r)
+				}
+			}()
+			f(c, err)
+		}()
+	}
+	*e = entry{}
+	l.shard.Close(i, abort)
+}

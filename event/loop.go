@@ -1,0 +1,230 @@
+package event
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mtcp-go/mtcp"
+	"github.com/mtcp-go/mtcp/internal/door"
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/shard"
+	"github.com/mtcp-go/mtcp/internal/slab"
+	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/stack"
+	"github.com/mtcp-go/mtcp/internal/wheel"
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
+
+// Limits.
+const (
+	maxPosted  = 1 << 16 // functions that wait for their shard
+	pageLength = 1 << 10 // entries that are made at a time
+)
+
+// ErrBusy is Loop.Do's answer when too many functions wait already: the shard
+// cannot keep up, or a handler blocks it.
+var ErrBusy = errors.New("event: too many functions wait for the shard")
+
+// A Loop is one shard as handlers see it. Its methods belong on the shard, but
+// for Do, Shard and Stats.
+type Loop struct {
+	door   *hub
+	core   *stack.Stack
+	shard  *shard.Shard
+	number int
+
+	pages  []*[pageLength]entry // by slot; a page is made with its first entry
+	live   int
+	ticks  *wheel.Wheel // of connections, made with the first SetTick
+	timers timers
+	due    [64]uint32
+
+	posted    sync.Mutex
+	functions []func(*Loop) // that wait, under posted
+	running   []func(*Loop)
+	waiting   atomic.Bool // functions is not empty
+
+	panics atomic.Uint64
+	watched
+}
+
+// An entry is what a Loop knows of a connection.
+type entry struct {
+	handler *Handler
+	user    any
+	tick    uint32 // ms, 0 none
+	open    bool   // the handler has it
+	opened  bool   // the handshake is over
+}
+
+// A hub is what the loops of a stack have in common.
+type hub struct {
+	core     *stack.Stack
+	log      *slog.Logger
+	loops    []*Loop
+	mu       sync.Mutex
+	handlers atomic.Pointer[[]*Handler] // of listeners, by owner; replaced under mu
+	watcher  watcher
+}
+
+// Loops returns the stack's shards, none once it is closed.
+func Loops(s *mtcp.Stack) []*Loop {
+	if d := hubOf(s); d != nil {
+		return d.loops
+	}
+	return nil
+}
+
+// hubOf returns the hub of a stack, making it the first time.
+func hubOf(s *mtcp.Stack) *hub {
+	core := s.Core()
+	d := &hub{core: core, log: s.Logger()}
+	all := core.Handlers(func(i int, sh *shard.Shard) shard.Handler {
+		l := &Loop{door: d, core: core, shard: sh, number: i}
+		d.loops = append(d.loops, l)
+		return (*hooks)(l)
+	})
+	if len(all) == 0 {
+		return nil
+	}
+	d = (*Loop)(all[0].(*hooks)).door
+	d.watch()
+	return d
+}
+
+// Shard returns the shard's number.
+func (l *Loop) Shard() int { return l.number }
+
+// Now returns the time of the present round, for measuring: it stands still
+// within a handler.
+func (l *Loop) Now() time.Duration { return time.Duration(l.shard.Now()) }
+
+// Connections returns how many connections the shard's handlers have.
+func (l *Loop) Connections() int { return l.live }
+
+// conn names the connection in a slot.
+func (l *Loop) conn(i slab.Index) Conn { return Conn{l, l.shard.Handled(i)} }
+
+// entry returns the entry of a slot.
+func (l *Loop) entry(i slab.Index) *entry {
+	page := int(i) / pageLength
+	if page >= len(l.pages) {
+		l.pages = append(l.pages, make([]*[pageLength]entry, page+1-len(l.pages))...)
+	}
+	if l.pages[page] == nil {
+		l.pages[page] = new([pageLength]entry)
+	}
+	return &l.pages[page][int(i)%pageLength]
+}
+
+// Dial opens a connection of this shard. Its handler's first call is Open, or
+// Closed if there is no connection to be had. An error here means that it could
+// not even be tried; then nothing is called.
+func (l *Loop) Dial(to netip.AddrPort, h *Handler, user any) (Conn, error) {
+	return l.DialFrom(netip.AddrPort{}, to, h, user)
+}
+
+// DialFrom is Dial from a chosen local address; where that is not valid, or the
+// port 0, the stack chooses.
+func (l *Loop) DialFrom(from, to netip.AddrPort, h *Handler, user any) (Conn, error) {
+	remote, ok := wire.FromNetip(to.Addr().Unmap())
+	local, _ := wire.FromNetip(from.Addr().Unmap())
+	i, why := slab.Index(0), sock.Invalid
+	if ok {
+		i, why = l.shard.Dial(local, remote, from.Port(), to.Port())
+	}
+	if why != sock.OK {
+		return Conn{}, &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: door.Errno(why, "connect")}
+	}
+	*l.entry(i) = entry{handler: h, user: user, open: true}
+	l.live++
+	return l.conn(i), nil
+}
+
+// Do runs f on the shard, soon. Any goroutine may call; calls from one goroutine
+// keep their order. It is net.ErrClosed once the stack is closed; what was
+// accepted before may then never run.
+func (l *Loop) Do(f func(*Loop)) error {
+	l.posted.Lock()
+	full := len(l.functions) >= maxPosted
+	if !full {
+		l.functions = append(l.functions, f)
+	}
+	l.posted.Unlock()
+	if full {
+		return ErrBusy
+	}
+	if !l.waiting.Swap(true) && !l.core.Ring(l.number) {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// Advance implements shard.Handler.
+func (k *hooks) Advance(now mono.Time) int {
+	l := (*Loop)(k)
+	l.leave()
+	n := 0
+	if l.waiting.Load() {
+		n += l.runPosted()
+	}
+	if l.ticks != nil {
+		n += l.runTicks(now)
+	}
+	return n + l.runTimers(now)
+}
+
+// Next implements shard.Handler.
+func (k *hooks) Next() mono.Time {
+	l := (*Loop)(k)
+	l.leave()
+	if l.waiting.Load() {
+		return 0
+	}
+	next := l.timers.next()
+	if l.ticks != nil {
+		next = min(next, l.ticks.Next())
+	}
+	return next
+}
+
+// runPosted runs what was posted before; what comes meanwhile waits for the
+// next round.
+func (l *Loop) runPosted() int {
+	l.posted.Lock()
+	l.waiting.Store(false)
+	l.functions, l.running = l.running[:0], l.functions
+	l.posted.Unlock()
+	for i, f := range l.running {
+		l.running[i] = nil
+		l.protect(f)
+	}
+	return len(l.running)
+}
+
+// protect runs a function that is no connection's.
+func (l *Loop) protect(f func(*Loop)) {
+	l.enter()
+	defer func() {
+		if r := recover(); r != nil {
+			l.panicked(r)
+		}
+	}()
+	f(l)
+}
+
+// Stats are the counts of one shard's handlers.
+type Stats struct {
+	Panics  uint64 // of handlers and functions; each is logged
+	Blocked uint64 // times that one took longer than BlockedAfter
+}
+
+// Stats returns the counts. Any goroutine may call.
+func (l *Loop) Stats() Stats {
+	return Stats{Panics: l.panics.Load(), Blocked: l.blocked.Load()}
+}

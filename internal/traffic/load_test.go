@@ -1,0 +1,156 @@
+package traffic
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/mtcp-go/mtcp"
+)
+
+var serverIP = netip.MustParseAddr("10.9.0.2")
+
+// stacks are a client's with four addresses and a server's.
+func stacks(t testing.TB, queues int) (client, server *mtcp.Stack, from []netip.Addr) {
+	t.Helper()
+	wire, err := mtcp.NewWire(mtcp.WireConfig{Queues: queues})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(i int, addresses ...string) *mtcp.Stack {
+		c := mtcp.Config{Link: wire.End(i), Connections: 1 << 12, TimeWaits: 1 << 14, RingMemory: 64 << 20}
+		for _, a := range addresses {
+			c.Addresses = append(c.Addresses, netip.MustParsePrefix(a+"/16"))
+		}
+		s, err := mtcp.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	for i := range 4 {
+		from = append(from, netip.MustParseAddr(fmt.Sprintf("10.9.1.%d", i+1)))
+	}
+	client = open(0, from[0].String(), from[1].String(), from[2].String(), from[3].String())
+	return client, open(1, serverIP.String()), from
+}
+
+func TestRun_EveryWorkOverBothDoors(t *testing.T) {
+	for _, door := range []string{"event", "net"} {
+		client, server, from := stacks(t, 2)
+		if door == "event" {
+			if err := Serve(server, 64); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			g := NewGoServer(64)
+			t.Cleanup(g.Close)
+			for _, port := range []int{PortRequests, PortShort, PortOut, PortIn} {
+				l, err := server.Listen(context.Background(), "tcp", fmt.Sprintf(":%d", port))
+				if err != nil {
+					t.Fatal(err)
+				}
+				go g.Serve(l, port)
+			}
+		}
+		for _, spec := range []Spec{
+			{Work: Requests, Connections: 20},
+			{Work: Requests, Connections: 5, PerConnection: 3},
+			{Work: Requests, Connections: 10, Rate: 2000},
+			{Work: Short, Connections: 20},
+			{Work: Short, Connections: 10, Rate: 500},
+			{Work: Out, Connections: 3},
+			{Work: In, Connections: 3},
+			{Work: Idle, Connections: 100},
+		} {
+			spec.Server, spec.From, spec.Size, spec.Duration = serverIP, from, 64, 200*time.Millisecond
+			name := fmt.Sprintf("%s/%v/%d/%.0f", door, spec.Work, spec.PerConnection, spec.Rate)
+			t.Run(name, func(t *testing.T) {
+				r, err := Run(context.Background(), client, spec)
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkResult(t, &spec, r)
+			})
+		}
+	}
+}
+
+func checkResult(t *testing.T, s *Spec, r *Result) {
+	t.Helper()
+	if r.Errors > 0 || r.Wrong > 0 {
+		t.Errorf("%d errors (%s), %d wrong answers", r.Errors, r.FirstError, r.Wrong)
+	}
+	switch s.Work {
+	case Requests, Short:
+		if r.Transactions == 0 || uint64(r.Latency.TotalCount()) < r.Transactions {
+			t.Errorf("%d transactions, %d latencies", r.Transactions, r.Latency.TotalCount())
+		}
+		if s.Work == Short && r.Connections == 0 {
+			t.Error("no connections")
+		}
+	case Out, In:
+		if r.Octets == 0 {
+			t.Error("nothing was moved")
+		}
+	case Idle:
+		if r.Open != s.Connections {
+			t.Errorf("%d connections are open, want %d", r.Open, s.Connections)
+		}
+	}
+	if s.Rate > 0 && float64(r.Transactions) > 1.5*s.Rate*r.Elapsed.Seconds() {
+		t.Errorf("%d transactions in %v at a rate of %.0f", r.Transactions, r.Elapsed, s.Rate)
+	}
+}
+
+// TestRun_SeesWrongAnswers has a server whose answers are not the pattern.
+func TestRun_SeesWrongAnswers(t *testing.T) {
+	client, server, _ := stacks(t, 1)
+	g := NewGoServer(64)
+	g.answer[17]++
+	t.Cleanup(g.Close)
+	l, err := server.Listen(context.Background(), "tcp", fmt.Sprintf(":%d", PortRequests))
+	if err != nil {
+		t.Fatal(err)
+	}
+	go g.Serve(l, PortRequests)
+	r, err := Run(context.Background(), client, Spec{Server: serverIP, Connections: 1, Size: 64, Duration: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Wrong == 0 || r.Wrong < r.Transactions {
+		t.Errorf("%d wrong answers of %d were noticed", r.Wrong, r.Transactions)
+	}
+}
+
+func TestRun_WithoutAServer(t *testing.T) {
+	client, _, _ := stacks(t, 1)
+	r, err := Run(context.Background(), client, Spec{Work: Short, Server: serverIP, Connections: 1, Size: 64, Duration: 50 * time.Millisecond})
+	if err == nil || r.Errors == 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestSpec_WhatMakesNoSense(t *testing.T) {
+	good := Spec{Server: serverIP, Connections: 1, Size: 64, Duration: time.Second}
+	for what, change := range map[string]func(*Spec){
+		"no server":      func(s *Spec) { s.Server = netip.Addr{} },
+		"no connections": func(s *Spec) { s.Connections = 0 },
+		"too many":       func(s *Spec) { s.Connections = MaxConnections + 1 },
+		"no size":        func(s *Spec) { s.Size = 0 },
+		"bulk at a rate": func(s *Spec) { s.Work, s.Rate = Out, 1 },
+		"no time":        func(s *Spec) { s.Duration = 0 },
+	} {
+		s := good
+		change(&s)
+		if s.check() == nil {
+			t.Errorf("%s was accepted", what)
+		}
+	}
+	if err := good.check(); err != nil {
+		t.Error(err)
+	}
+}

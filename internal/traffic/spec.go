@@ -1,0 +1,169 @@
+package traffic
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// Work is a kind of load.
+type Work uint8
+
+// The kinds.
+const (
+	Requests Work = iota // request and answer on kept connections
+	Short                // a connection for each, or for each few
+	Out                  // the server sends without end
+	In                   // the server reads without end
+	Idle                 // connections that do nothing
+)
+
+var workNames = [...]string{Requests: "requests", Short: "short", Out: "out", In: "in", Idle: "idle"}
+
+func (w Work) String() string { return workNames[w] }
+
+// UnmarshalText reads the name of a kind.
+func (w *Work) UnmarshalText(b []byte) error {
+	for i, name := range workNames {
+		if string(b) == name {
+			*w = Work(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no kind of load: requests, short, out, in or idle", b)
+}
+
+// The ports of the server.
+const (
+	PortHTTP     = 80
+	PortRequests = 8080 // answers each request
+	PortShort    = 8081 // answers one, and closes
+	PortOut      = 8082 // sends without end
+	PortIn       = 8083 // reads without end
+)
+
+// Limits.
+const (
+	MaxConnections = 4 << 20
+	MaxSize        = 1 << 20
+)
+
+// A Spec says what load to make.
+type Spec struct {
+	Work   Work
+	Server netip.Addr
+	From   []netip.Addr // our addresses, taken in turn; none: the stack chooses
+
+	Connections   int // at a time
+	PerConnection int // requests on each connection of Requests; 0: no limit
+	Size          int // octets of a request, and of its answer
+
+	// Rate makes the loop an open one: so many transactions a second are due,
+	// whether those before have been answered or not. 0 is a closed loop: each
+	// connection asks again as soon as it has its answer.
+	Rate float64
+
+	Warmup, Duration time.Duration
+}
+
+// check refuses what makes no sense.
+func (s *Spec) check() error {
+	switch {
+	case !s.Server.Is4():
+		return errors.New("traffic: the server's address must be IPv4")
+	case s.Connections < 1 || s.Connections > MaxConnections:
+		return fmt.Errorf("traffic: %d connections: 1 to %d are possible", s.Connections, MaxConnections)
+	case s.Size < 1 || s.Size > MaxSize:
+		return fmt.Errorf("traffic: %d octets: 1 to %d are possible", s.Size, MaxSize)
+	case s.Rate < 0 || s.Rate > 0 && s.Work != Requests && s.Work != Short:
+		return errors.New("traffic: a rate can be given for requests and short connections only")
+	case s.Rate > 0 && s.Work == Requests && s.PerConnection > 0:
+		return errors.New("traffic: a rate goes with kept connections or with short ones")
+	case s.Duration <= 0 || s.Warmup < 0:
+		return errors.New("traffic: the duration must be positive")
+	}
+	return nil
+}
+
+// port is where the server does this work.
+func (s *Spec) port() uint16 {
+	switch s.Work {
+	case Short:
+		return PortShort
+	case Out:
+		return PortOut
+	case In:
+		return PortIn
+	default:
+		return PortRequests
+	}
+}
+
+// A Result is what came of a load, between the warm-up and the end.
+type Result struct {
+	Elapsed      time.Duration
+	Transactions uint64 // requests answered
+	Connections  uint64 // connections established
+	Octets       uint64 // of answers, or of bulk
+	Open         int    // connections at the end
+	Errors       uint64
+	FirstError   string
+	Wrong        uint64 // answers with an octet that was not as it should be
+	Late         uint64 // open loop: transactions that were given up, too many being due
+
+	// Latency is from when a transaction began, or in an open loop was due, to
+	// its last octet, in ns: with the opening of the connection if that is short.
+	Latency *hdrhistogram.Histogram
+}
+
+// PerSecond is the rate of a count.
+func (r *Result) PerSecond(n uint64) float64 {
+	if r.Elapsed <= 0 {
+		return 0
+	}
+	return float64(n) / r.Elapsed.Seconds()
+}
+
+func newHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, int64(time.Minute), 3)
+}
+
+// add takes in what one shard did.
+func (r *Result) add(o *Result) {
+	r.Transactions += o.Transactions
+	r.Connections += o.Connections
+	r.Octets += o.Octets
+	r.Open += o.Open
+	r.Errors += o.Errors
+	r.Wrong += o.Wrong
+	r.Late += o.Late
+	if r.FirstError == "" {
+		r.FirstError = o.FirstError
+	}
+	r.Elapsed = max(r.Elapsed, o.Elapsed)
+	r.Latency.Merge(o.Latency)
+}
+
+// Pattern fills p with what requests and answers say: every octet tells its
+// place, which is at octets from the beginning.
+func Pattern(p []byte, at int) {
+	for i := range p {
+		v := at + i
+		p[i] = byte(v) ^ byte(v>>8)*31 ^ byte(v>>16)*7
+	}
+}
+
+// patternPeriod is after how many octets a pattern repeats.
+const patternPeriod = 1 << 16
+
+// newPattern returns twice the period, so that any piece of up to a period can be
+// found in it.
+func newPattern() []byte {
+	p := make([]byte, 2*patternPeriod)
+	Pattern(p[:patternPeriod], 0)
+	copy(p[patternPeriod:], p[:patternPeriod])
+	return p
+}

@@ -1,0 +1,274 @@
+package mtcp
+
+// An address that the stack shares with the kernel: which of its ports are ours.
+//
+//  1. A range of ports for connections to others is taken when the stack opens.
+//  2. A port is taken for a listener: first held against the kernel, so that no
+//     socket of it is there or can come, then opened by the stack, and only then
+//     do its packets come here.
+//  3. When the listener has closed, the port stays until the last connection
+//     that came through it has ended, TIME-WAIT included: the kernel would reset
+//     them. The follower looks now and then.
+//
+// The XDP program knows addresses and ports, not pairs of them: a port is taken
+// at all of the shared addresses.
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+
+	"github.com/mtcp-go/mtcp/internal/link/afxdp"
+	"github.com/mtcp-go/mtcp/internal/netconf"
+	"github.com/mtcp-go/mtcp/internal/stack"
+)
+
+var _ stack.Keeper = (*share)(nil)
+
+// defaultDialPorts is how many ports are taken for connections to others: 3.2 KiB
+// of the kernel's memory and a descriptor each.
+const defaultDialPorts = 1024
+
+// share is what the stack has of the kernel's addresses. It keeps the stack's ports.
+type share struct {
+	place   *netconf.Namespace // of the interface
+	device  *afxdp.Device
+	allowed []uint16 // that may be listened on; nil: any
+	wanted  []netip.Prefix
+	dial    []netconf.PortRange // for connections to others
+	hold    *netconf.Hold       // of dial
+
+	mu        sync.Mutex // guards what follows
+	addresses []netip.Addr
+	claims    map[uint16]*claim
+	closed    bool
+}
+
+// A claim is a port that is held for listeners.
+type claim struct {
+	listeners int // 0: connections may be left
+	holds     map[netip.Addr]*netconf.Hold
+}
+
+// openShare takes the ports for connections to others.
+func openShare(d *afxdp.Device, x *AFXDP, wanted []netip.Prefix, have []netip.Addr) (*share, error) {
+	s := &share{
+		device: d, allowed: x.Ports, wanted: wanted, addresses: have,
+		claims: make(map[uint16]*claim),
+	}
+	n := x.DialPorts
+	if n == 0 {
+		n = defaultDialPorts
+	}
+	var err error
+	if s.place, err = netconf.Present(); err != nil {
+		return nil, err
+	}
+	if s.dial, s.hold, err = netconf.ReservePorts(netip.IPv4Unspecified(), n); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	for _, r := range s.dial {
+		if err := d.AddPortRange(r.First, r.Last); err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+	}
+	return s, nil
+}
+
+// dialPorts lists the ports for connections to others.
+func (s *share) dialPorts() []uint16 {
+	var all []uint16
+	for _, r := range s.dial {
+		for p := int(r.First); p <= int(r.Last); p++ {
+			all = append(all, uint16(p))
+		}
+	}
+	return all
+}
+
+func (s *share) isDialPort(p uint16) bool {
+	return slices.ContainsFunc(s.dial, func(r netconf.PortRange) bool { return r.Contains(p) })
+}
+
+// Claim holds a port for a listener; port 0 will be one of those for connections
+// to others.
+func (s *share) Claim(port uint16) error {
+	if port == 0 || s.isDialPort(port) {
+		return nil
+	}
+	if s.allowed != nil && !slices.Contains(s.allowed, port) {
+		return fmt.Errorf("port %d is the kernel's: the stack may take %v (AFXDP.Ports, --ports)", port, s.allowed)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil // the stack says so itself
+	}
+	c := s.claims[port]
+	if c == nil {
+		c = &claim{holds: make(map[netip.Addr]*netconf.Hold)}
+		for _, a := range s.addresses {
+			if err := s.holdAt(c, a, port); err != nil {
+				return errors.Join(err, c.close())
+			}
+		}
+		s.claims[port] = c
+	}
+	c.listeners++
+	return nil
+}
+
+// Begin brings the packets of a claimed port here.
+func (s *share) Begin(port uint16) error {
+	if s.isDialPort(port) {
+		return nil
+	}
+	return s.device.AddPort(port)
+}
+
+// Release is for a listener that has closed; what is left of its connections keeps
+// the port.
+func (s *share) Release(port uint16) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.claims[port]; c != nil {
+		c.listeners--
+	}
+}
+
+func (s *share) holdAt(c *claim, a netip.Addr, port uint16) error {
+	return s.place.Within(func() (err error) {
+		h, err := netconf.HoldPort(a, port)
+		if err == nil {
+			c.holds[a] = h
+		}
+		return err
+	})
+}
+
+func (c *claim) close() (err error) {
+	for _, h := range c.holds {
+		err = errors.Join(err, h.Close())
+	}
+	return err
+}
+
+// MayDialFrom refuses local ports whose packets would go to the kernel.
+func (s *share) MayDialFrom(port uint16) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.claims[port]; port == 0 || s.isDialPort(port) || c != nil && c.listeners > 0 {
+		return nil
+	}
+	return fmt.Errorf("local port %d is the kernel's: leave the choice to the stack, or listen on it first: %w", port, syscall.EADDRNOTAVAIL)
+}
+
+// retiring reports whether ports wait for their last connection.
+func (s *share) retiring() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.claims {
+		if c.listeners == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// retire gives ports back to the kernel on which nothing is left.
+func (s *share) retire(inUse func(port uint16) bool) (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for port, c := range s.claims {
+		if s.closed || c.listeners > 0 || inUse(port) {
+			continue
+		}
+		delete(s.claims, port)
+		err = errors.Join(err, s.device.RemovePort(port), c.close())
+	}
+	return err
+}
+
+// isWanted reports whether the stack is to have an address of the interface.
+func (s *share) isWanted(a netip.Addr) bool {
+	return len(s.wanted) == 0 || slices.ContainsFunc(s.wanted, func(p netip.Prefix) bool { return p.Addr() == a })
+}
+
+// add takes the ports at one more address, or none of them.
+func (s *share) add(a netip.Addr) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || slices.Contains(s.addresses, a) {
+		return nil
+	}
+	for port, c := range s.claims {
+		if err := s.holdAt(c, a, port); err != nil {
+			return errors.Join(err, s.letGo(a))
+		}
+	}
+	if err := s.device.AddAddress(a); err != nil {
+		return errors.Join(err, s.letGo(a))
+	}
+	s.addresses = append(s.addresses, a)
+	return nil
+}
+
+// remove gives an address back that the kernel has no more.
+func (s *share) remove(a netip.Addr) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(s.addresses, a)
+	if s.closed || i < 0 {
+		return nil
+	}
+	s.addresses = slices.Delete(s.addresses, i, i+1)
+	return errors.Join(s.device.RemoveAddress(a), s.letGo(a))
+}
+
+func (s *share) letGo(a netip.Addr) (err error) {
+	for _, c := range s.claims {
+		if h := c.holds[a]; h != nil {
+			err = errors.Join(err, h.Close())
+			delete(c.holds, a)
+		}
+	}
+	return err
+}
+
+// all lists the addresses that the stack has.
+func (s *share) all() []netip.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.addresses)
+}
+
+// has reports whether the stack has an address.
+func (s *share) has(a netip.Addr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.addresses, a)
+}
+
+// close gives all ports back to the kernel. The device goes first: until then
+// packets to them come to the stack.
+func (s *share) close() (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	for _, c := range s.claims {
+		err = errors.Join(err, c.close())
+	}
+	if s.hold != nil {
+		err = errors.Join(err, s.hold.Close())
+	}
+	if s.place != nil {
+		err = errors.Join(err, s.place.Close())
+	}
+	return err
+}
