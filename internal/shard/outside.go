@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/flow"
 	"github.com/mtcp-go/mtcp/internal/ip"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/slab"
@@ -72,16 +73,16 @@ func (s *Shard) TellNeighbourGone(a wire.IPv4, now mono.Time) {
 	s.neighbourEvents(now)
 }
 
-// PortInUse reports whether a connection, or what remains of one, has this local
-// port. It looks at all of them.
-func (s *Shard) PortInUse(port uint16) bool {
+// InUse reports whether a connection, or what remains of one, is of a kind. It
+// looks at all of them.
+func (s *Shard) InUse(is func(flow.Key4) bool) bool {
 	for i := slab.Index(1); i <= s.tcbs.High(); i++ {
-		if s.tcbs.InUse(i) && s.tcbs.At(i).State() != tcp.Closed && s.tcbs.At(i).Key().LocalPort == port {
+		if s.tcbs.InUse(i) && s.tcbs.At(i).State() != tcp.Closed && is(s.tcbs.At(i).Key()) {
 			return true
 		}
 	}
 	for i := slab.Index(1); i <= s.tw.slab.High(); i++ {
-		if s.tw.slab.InUse(i) && s.tw.slab.At(i).Key.LocalPort == port {
+		if s.tw.slab.InUse(i) && is(s.tw.slab.At(i).Key) {
 			return true
 		}
 	}
