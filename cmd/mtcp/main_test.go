@@ -23,7 +23,7 @@ import (
 
 const (
 	runEnv  = "MTCP_TEST_RUN"  // be the command
-	dropEnv = "MTCP_TEST_DROP" // first lose "rights" or "memlock"
+	dropEnv = "MTCP_TEST_DROP" // first lose "rights", "memlock" or "memory"
 	markEnv = "MTCP_TEST_MARK" // finds the processes of one test
 )
 
@@ -43,7 +43,13 @@ func TestMain(m *testing.M) {
 func dropRights(what string) error {
 	runtime.LockOSThread()
 	drop := []uintptr{unix.CAP_IPC_LOCK}
-	if what == "memlock" {
+	if what == "memory" {
+		drop = nil
+		limit := &unix.Rlimit{Cur: 2 << 30, Max: 2 << 30}
+		if err := unix.Setrlimit(unix.RLIMIT_AS, limit); err != nil {
+			return err
+		}
+	} else if what == "memlock" {
 		limit := &unix.Rlimit{Cur: 64 << 10, Max: 64 << 10}
 		if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, limit); err != nil {
 			return err

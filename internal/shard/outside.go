@@ -7,7 +7,6 @@ package shard
 import (
 	"time"
 
-	"github.com/mtcp-go/mtcp/internal/drop"
 	"github.com/mtcp-go/mtcp/internal/flow"
 	"github.com/mtcp-go/mtcp/internal/ip"
 	"github.com/mtcp-go/mtcp/internal/mono"
@@ -129,14 +128,5 @@ func (s *Shard) unblockAll() {
 func (s *Shard) askOutside() {
 	for a, isProven, ok := s.arp.Question(); ok; a, isProven, ok = s.arp.Question() {
 		s.events.Neighbour(a, isProven)
-	}
-}
-
-// lose takes the frames of this round out of it: the link is down.
-func (s *Shard) lose() {
-	for i := range s.tx[:s.txUsed] {
-		s.tx[i].Bytes = s.tx[i].Bytes[:0]
-		s.tx[i].Flags = 0
-		s.drop(drop.LinkDown)
 	}
 }
