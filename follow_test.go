@@ -3,18 +3,23 @@ package mtcp
 // What changes around a stack while it runs.
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/netconf"
 	"github.com/vishvananda/netlink"
 )
@@ -60,39 +65,57 @@ func (h *heard) has(s string) bool {
 	return strings.Contains(h.text.String(), s)
 }
 
+// Either end goes down in the middle of a transfer from the stack, whose device is
+// full of frames then, for longer than the first retransmissions.
 func TestFollow_ConnectionsOutliveTheLinkGoingDown(t *testing.T) {
 	for end, who := range []string{"ours", "the peer's"} {
 		t.Run(who, func(t *testing.T) {
-			eachOwner(t, func(t *testing.T, w *vethWorld, log *heard) {
-				s := w.served(t)
-				w.at(t, end, netlink.LinkSetDown)
-				eventually(t, "the stack hears of it", func() bool { return log.has("link down") })
-				w.ours.core.Stats() // all shards know
-				before := w.ours.core.Stats()[0]
-				s.c.SetDeadline(time.Now().Add(500 * time.Millisecond))
-				if _, err := s.c.Write([]byte("line 2\n")); err != nil {
-					t.Fatal(err)
-				}
-				if n, err := s.c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-					t.Errorf("read %d octets over a link that is down, %v", n, err)
-				}
-				after := w.ours.core.Stats()[0]
-				if n := after.Link.Waits - before.Link.Waits; n > 250 { // 20 a second, and timers
-					t.Errorf("the shard woke up %d times in half a second with nothing to do", n)
-				}
-				w.at(t, end, netlink.LinkSetUp)
-				s.c.SetDeadline(time.Now().Add(patience))
-				got := make([]byte, 7)
-				if n, err := s.c.Read(got); err != nil || string(got[:n]) != "line 2\n" {
-					t.Errorf("when the link is up again: read %q, %v", got[:n], err)
-				}
-				s.lines++
-				if err := s.line(); err != nil {
-					t.Error(err)
-				}
-			})
+			eachOwner(t, func(t *testing.T, w *vethWorld, log *heard) { goDown(t, w, log, end) })
 		})
 	}
+}
+
+func goDown(t *testing.T, w *vethWorld, log *heard, end int) {
+	l, err := w.ours.Listen(context.Background(), "tcp4", ":80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := mustDialKernel(t, w)
+	s := mustAccept(t, l)
+	defer s.Close()
+	text := pattern(8 << 20)
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		if _, err := s.Write(text); err != nil {
+			t.Errorf("writing: %v", err)
+		}
+	})
+	got := make([]byte, len(text))
+	if _, err := io.ReadFull(c, got[:1<<20]); err != nil {
+		t.Fatal(err)
+	}
+	w.at(t, end, netlink.LinkSetDown)
+	eventually(t, "the stack hears of it", func() bool { return log.has("link down") })
+	before := w.ours.core.Stats()[0]
+	time.Sleep(700 * time.Millisecond) // how long it is down
+	after := w.ours.core.Stats()[0]
+	if n := after.Link.Waits - before.Link.Waits; n > 300 {
+		t.Errorf("the shard slept %d times while there was nothing to do", n)
+	}
+	if n := after.TxStalls - before.TxStalls; n > 10_000 {
+		t.Errorf("the shard spun: %d rounds without a frame", n)
+	}
+	if lost := after.Drops[drop.LinkDown]; w.ours.share == nil && lost == 0 { // the kernel's routes go with the link
+		t.Error("the shards do not know that the link is down")
+	}
+	w.at(t, end, netlink.LinkSetUp)
+	within(t, "the rest", func() {
+		if _, err := io.ReadFull(c, got[1<<20:]); err != nil || !bytes.Equal(got, text) {
+			t.Errorf("when the link is up again: %v, equal: %v", err, bytes.Equal(got, text))
+		}
+		writing.Wait()
+	})
+	exchange(t, c, s)
 }
 
 // The kernel's end drops what is larger than its MTU: what arrives has followed.
@@ -284,4 +307,56 @@ func testRemoval(t *testing.T, s *Stack, serve func(*testing.T) *session, remove
 		now, maps := openFiles(t)
 		return now < files && maps == 0
 	})
+}
+
+// A stuckLink has no frame to send with while it is stuck.
+type stuckLink struct {
+	Link
+	stuck *atomic.Bool
+}
+
+func (l stuckLink) open(c *Config) (openLink, error) {
+	o, err := l.Link.open(c)
+	for i, q := range o.queues {
+		o.queues[i] = stuckQueue{q, l.stuck}
+	}
+	return o, err
+}
+
+type stuckQueue struct {
+	link.Queue
+	stuck *atomic.Bool
+}
+
+func (q stuckQueue) Reserve(tx []link.Frame) int {
+	if q.stuck.Load() {
+		return 0
+	}
+	return q.Queue.Reserve(tx)
+}
+
+// A device that takes nothing for a while does not keep a processor busy.
+func TestStalledDevice_IsWaitedFor(t *testing.T) {
+	var stuck atomic.Bool
+	w := newWorld(t, WireConfig{}, func(client, _ *Config) { client.Link = stuckLink{client.Link, &stuck} })
+	c, s := w.connect(t, w.listen(t, ":80"))
+	defer c.Close()
+	defer s.Close()
+	exchange(t, c, s)
+	stuck.Store(true)
+	if _, err := c.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond) // how long it is stuck
+	n := w.client.core.Stats()[0].TxStalls
+	t.Logf("%d rounds without a frame", n)
+	if n == 0 || n > 200_000 {
+		t.Errorf("%d rounds without a frame: was it stuck, or did the shard spin?", n)
+	}
+	stuck.Store(false)
+	got := make([]byte, 5)
+	s.SetReadDeadline(time.Now().Add(patience))
+	if _, err := io.ReadFull(s, got); err != nil || string(got) != "hello" {
+		t.Errorf("afterwards: %q, %v", got, err)
+	}
 }

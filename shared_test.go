@@ -319,6 +319,25 @@ func TestShared_ConnectionsOutliveTheirListener(t *testing.T) {
 	exchange(t, c, s)
 }
 
+func TestShared_CloseGivesThePortsBack(t *testing.T) {
+	w := newVethWorld(t, vethOptions{shared: true})
+	if _, err := w.ours.Listen(context.Background(), "tcp4", ":80"); err != nil {
+		t.Fatal(err)
+	}
+	ports := []uint16{80, w.ours.share.dialPorts()[0]}
+	if err := w.ours.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range ports {
+		k, err := w.besideListen(fmt.Sprintf("%s:%d", oursIP, p))
+		if err != nil {
+			t.Errorf("after the stack has closed: %v", err)
+			continue
+		}
+		k.Close()
+	}
+}
+
 func TestShared_SaysWhatCannotBe(t *testing.T) {
 	w := newVethWorld(t, vethOptions{}) // whose interface has no address
 	device := w.pair.Ends[0].Interface

@@ -200,3 +200,22 @@ func TestSetMAC_IsAnnouncedAndAsked(t *testing.T) {
 		t.Errorf("our own frame came back: %v", why)
 	}
 }
+
+// A reminder that nobody takes goes with its entry.
+func TestOutside_QuestionsEndWithTheirNeighbour(t *testing.T) {
+	w := outsideWorld(t)
+	id, _ := w.Lookup(peerIP, w.now)
+	w.questions()
+	w.Tell(peerIP, peerMAC, w.now)
+	for range 60 {
+		w.run(time.Second)
+		w.MAC(id)
+	}
+	if !w.HasQuestion() {
+		t.Fatal("no reminder to be forgotten")
+	}
+	w.run(10 * time.Minute)
+	if s := w.state(peerIP); s != Free || w.HasQuestion() {
+		t.Errorf("the neighbour is %v, a question waits: %v", s, w.HasQuestion())
+	}
+}
