@@ -43,6 +43,11 @@ type Config struct {
 	// Default 512 MiB.
 	RingMemory int
 
+	// HugePages asks for huge pages for that memory. They are reserved as a whole
+	// when the stack is made; when there are too few, ordinary pages are used, and
+	// the log says why.
+	HugePages bool
+
 	// Backlog bounds, per shard, the connections of a listener that wait for
 	// Accept, and by twice that number those that are half open. Default 4096.
 	Backlog int
@@ -111,6 +116,7 @@ func (c *Config) stackConfig() (stack.Config, error) {
 		Connections: c.Connections,
 		TimeWaits:   c.TimeWaits,
 		RingMemory:  c.RingMemory,
+		HugePages:   c.HugePages,
 		TCP:         e,
 		Probe:       c.ProbeAddresses,
 		Seed:        c.Seed,

@@ -66,6 +66,9 @@ func New(c Config) (*Stack, error) {
 	if open.watch != nil {
 		s.follow(&open)
 	}
+	if m := s.core.Memory(); c.HugePages && !m.Huge {
+		s.log.Warn("no huge pages", "octets", m.Size, "why", m.Why)
+	}
 	for i, l := range s.core.Links() {
 		s.log.Info("link open", "shard", i, "link", l.Name, "mode", l.Mode, "why", l.Why)
 	}

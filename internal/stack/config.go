@@ -26,6 +26,7 @@ type Config struct {
 	Connections int            // per shard
 	TimeWaits   int            // records per shard
 	RingMemory  int            // octets per shard
+	HugePages   bool           // for ring memory and what else applications see, if there are any
 	PortFirst   uint16         // ephemeral ports
 	PortLast    uint16
 	Ports       []uint16 // ephemeral ports that are no range; nil: PortFirst to PortLast

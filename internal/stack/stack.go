@@ -67,7 +67,7 @@ func (s *Stack) build() error {
 	}
 	secret, seed := s.cfg.random()
 	var err error
-	if s.memory, err = arena.New("mtcp", s.memorySize(), arena.Options{}); err != nil {
+	if s.memory, err = arena.New("mtcp", s.memorySize(), arena.Options{HugePages: s.cfg.HugePages}); err != nil {
 		return fmt.Errorf("memory of the stack: %w", err)
 	}
 	for i, q := range s.cfg.Queues {
