@@ -22,6 +22,7 @@ type demoCmd struct {
 	Link     string        `default:"auto" enum:"auto,afxdp,mem" help:"afxdp: a veth between two namespaces; mem: in this process; auto: afxdp if permitted."`
 	Size     int           `default:"64" help:"Size of the file, in MiB."`
 	Duration time.Duration `default:"3s" help:"Length of each load."`
+	Shared   bool          `help:"The stack shares the kernel's address, where a session with the kernel's TCP goes on meanwhile."`
 	C        int           `short:"c" default:"64" help:"Connections of the load."`
 }
 
@@ -41,6 +42,8 @@ Example:
 // Run shows.
 func (c *demoCmd) Run(t *terminal) error {
 	switch {
+	case c.Shared && c.Link == "mem":
+		return usageError("--shared: there is no kernel on the in-process link")
 	case c.Size < 1 || c.Size > 4096:
 		return usageError(fmt.Sprintf("--size: %d MiB is out of range", c.Size))
 	case c.C < 1 || c.C > 10_000:
@@ -64,6 +67,9 @@ func (c *demoCmd) Run(t *terminal) error {
 
 func (c *demoCmd) show(ctx context.Context, t *terminal) (err error) {
 	local := c.Link == "mem"
+	if missing := missingRights(); c.Shared && len(missing) > 0 {
+		return fmt.Errorf("--shared: no %s: run as root", strings.Join(missing, ", "))
+	}
 	if missing := missingRights(); c.Link == "auto" && len(missing) > 0 {
 		fmt.Fprintf(t.out, "rights     no %s (run as root for AF_XDP), so: the same on the in-process link\n", strings.Join(missing, ", "))
 		local = true

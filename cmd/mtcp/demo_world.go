@@ -106,6 +106,11 @@ func (w *world) stackArgs() []string {
 	return []string{"--iface", w.server().Interface, "--addr", stackAddress + prefixBits, "--congestion", congestion}
 }
 
+// sharedArgs are those of one that shares the kernel's address.
+func (w *world) sharedArgs() []string {
+	return []string{"--iface", w.server().Interface, "--shared", "--ports", "80", "--congestion", congestion}
+}
+
 // kernelArgs are the flags of one on the kernel's TCP.
 func (w *world) kernelArgs() []string {
 	return []string{"--link", "kernel", "--congestion", congestion}
@@ -123,7 +128,7 @@ func (c *demoCmd) showAFXDP(ctx context.Context, t *terminal, s *site) (err erro
 		}
 	}()
 	fmt.Fprintf(t.out, "network    two namespaces and a veth: kernel client %s, mtcp %s, kernel server %s\n",
-		clientAddress, stackAddress, kernelAddress)
+		clientAddress, c.stackAddress(), kernelAddress)
 	ours, err := c.showStack(ctx, t, s, w)
 	if err != nil {
 		return err
@@ -139,10 +144,32 @@ func (c *demoCmd) showAFXDP(ctx context.Context, t *terminal, s *site) (err erro
 	return nil
 }
 
+// stackAddress is where the stack serves.
+func (c *demoCmd) stackAddress() string {
+	if c.Shared {
+		return kernelAddress
+	}
+	return stackAddress
+}
+
 // showStack measures mtcp serve.
 func (c *demoCmd) showStack(ctx context.Context, t *terminal, s *site, w *world) (m measured, err error) {
-	child, err := startServer(ctx, w.server().Namespace, anyCore,
-		append(w.stackArgs(), "--listen", ":80", "--root", s.dir)...)
+	args := w.stackArgs()
+	if c.Shared {
+		args = w.sharedArgs()
+		g, err := startGuest(ctx, w, w.server().Namespace)
+		if err != nil {
+			return m, err
+		}
+		defer func() {
+			ended := g.end()
+			if err == nil && ended == nil {
+				fmt.Fprintf(t.out, "beside     %s\n", g.text())
+			}
+			err = errors.Join(err, ended)
+		}()
+	}
+	child, err := startServer(ctx, w.server().Namespace, anyCore, append(args, "--listen", ":80", "--root", s.dir)...)
 	if err != nil {
 		return m, err
 	}
@@ -151,7 +178,7 @@ func (c *demoCmd) showStack(ctx context.Context, t *terminal, s *site, w *world)
 		fmt.Fprintln(t.out, line)
 	}
 	say := func(format string, args ...any) { fmt.Fprintf(t.out, format, args...) }
-	m, err = c.try(ctx, s, w.subject(stackAddress), say)
+	m, err = c.try(ctx, s, w.subject(c.stackAddress()), say)
 	if err != nil {
 		if at, countErr := child.counters(ctx); countErr == nil {
 			c.ours(t, &m, at.Stats)
