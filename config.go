@@ -19,10 +19,12 @@ type Config struct {
 	Link Link
 
 	// Addresses are the stack's own, with their prefix lengths. The kernel must
-	// not have them too. IPv4 only so far.
+	// not have them too, except with AFXDP.Shared, where they choose among the
+	// kernel's, and none means all. IPv4 only so far.
 	Addresses []netip.Prefix
 
-	// Gateway is the next hop for everything that is not on link.
+	// Gateway is the next hop for everything that is not on link. With
+	// AFXDP.Shared the kernel's routes count instead.
 	Gateway netip.Addr
 
 	// ProbeAddresses asks the network before the addresses are used whether

@@ -166,6 +166,24 @@ func mustDialKernel(t *testing.T, w *vethWorld) net.Conn {
 	return c
 }
 
+// The interface's own Ethernet address changes; whoever speaks ARP for the stack's
+// addresses announces it.
+func TestFollow_TheInterfacesMAC(t *testing.T) {
+	eachOwner(t, func(t *testing.T, w *vethWorld, _ *heard) {
+		s := w.served(t)
+		mac := net.HardwareAddr{2, 0, 0, 0, 0, 0x77}
+		w.here(t, func(l netlink.Link) error {
+			return netlink.LinkSetHardwareAddr(l, mac)
+		})
+		if w.ours.share != nil { // the kernel announces nothing by itself
+			w.here(t, func(l netlink.Link) error { return announce(l, oursIP) })
+		}
+		if err := s.line(); err != nil {
+			t.Errorf("after the change: %v", err)
+		}
+	})
+}
+
 // An address that the kernel loses is lost to the stack, and when it is back its
 // connections go on; one that it gets is the stack's, too.
 func TestFollow_AddressesFollowTheKernel(t *testing.T) {
