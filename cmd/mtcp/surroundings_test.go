@@ -5,9 +5,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,6 +42,34 @@ func lineBack(c net.Conn) error {
 	return err
 }
 
+// awaitStop waits until every thread of the process stands still: the signal only
+// asks for that.
+func (p *process) awaitStop() {
+	p.t.Helper()
+	threads := fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid)
+	for late := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		all, running := 0, 0
+		files, _ := filepath.Glob(threads)
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			_, state, ok := strings.Cut(string(b), ") ")
+			if err != nil || !ok {
+				continue // a thread that has ended
+			}
+			all++
+			if state[0] != 'T' {
+				running++
+			}
+		}
+		if all > 0 && running == 0 {
+			return
+		}
+		if time.Now().After(late) {
+			p.t.Fatalf("%d of %d threads do not stop", running, all)
+		}
+	}
+}
+
 func TestServe_GoesOnAfterItWasStopped(t *testing.T) {
 	w := newTestWorld(t)
 	p := start(t, options{in: w.server().Namespace}, append(append([]string{"serve"}, smallStack(w)...), "--echo", "--listen", ":7")...)
@@ -53,6 +83,7 @@ func TestServe_GoesOnAfterItWasStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.signal(syscall.SIGSTOP)
+	p.awaitStop()
 	if _, err := io.WriteString(c, "more"); err != nil {
 		t.Fatal(err)
 	}
@@ -152,6 +183,9 @@ func TestServe_EndsWithItsInterface(t *testing.T) {
 }
 
 func TestServe_SaysThatThereIsNoMemory(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector needs more address space than the test leaves")
+	}
 	w := newTestWorld(t)
 	checkFails(t, w, options{env: []string{dropEnv + "=memory"}}, append(append([]string{"serve"}, smallStack(w)...), "--echo", "--ring-memory", "4096"),
 		"memory of the stack", "cannot allocate memory", "--ring-memory")
