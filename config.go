@@ -19,10 +19,12 @@ type Config struct {
 	Link Link
 
 	// Addresses are the stack's own, with their prefix lengths. The kernel must
-	// not have them too. IPv4 only so far.
+	// not have them too, except with AFXDP.Shared, where they choose among the
+	// kernel's, and none means all. IPv4 only so far.
 	Addresses []netip.Prefix
 
-	// Gateway is the next hop for everything that is not on link.
+	// Gateway is the next hop for everything that is not on link. With
+	// AFXDP.Shared the kernel's routes count instead.
 	Gateway netip.Addr
 
 	// ProbeAddresses asks the network before the addresses are used whether
@@ -52,6 +54,11 @@ type Config struct {
 	// Connections take of it what they need and give it back when idle.
 	// At least 4 MiB. Default 512 MiB, or what is left of Memory.
 	RingMemory int
+
+	// HugePages asks for huge pages for that memory. They are reserved as a whole
+	// when the stack is made; when there are too few, ordinary pages are used, and
+	// the log says why.
+	HugePages bool
 
 	// Backlog bounds, per shard, the connections of a listener that wait for
 	// Accept, and by twice that number those that are half open. Default 4096, or
@@ -134,6 +141,7 @@ func (c *Config) stackConfig() (stack.Config, error) {
 		TimeWaits:   c.TimeWaits,
 		RingMemory:  c.RingMemory,
 		Memory:      c.Memory,
+		HugePages:   c.HugePages,
 		TCP:         e,
 		Cores:       c.Cores,
 		BusyPoll:    c.BusyPoll,
