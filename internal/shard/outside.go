@@ -5,8 +5,6 @@
 package shard
 
 import (
-	"time"
-
 	"github.com/mtcp-go/mtcp/internal/flow"
 	"github.com/mtcp-go/mtcp/internal/ip"
 	"github.com/mtcp-go/mtcp/internal/mono"
@@ -86,22 +84,6 @@ func (s *Shard) InUse(is func(flow.Key4) bool) bool {
 		}
 	}
 	return false
-}
-
-// How long a shard may sleep whose device has no frame for what it has to send:
-// nobody tells when there is one again.
-const (
-	stalledSleep = 100 * time.Microsecond
-	downSleep    = 50 * time.Millisecond // nothing leaves: there is no hurry
-)
-
-// Stalled reports that there is something to send and no frame for it, and how
-// long to wait for one.
-func (s *Shard) Stalled() (time.Duration, bool) {
-	if s.isDown {
-		return downSleep, s.isStalled
-	}
-	return stalledSleep, s.isStalled
 }
 
 // resizeSegments has connections follow what their links and routes let through.

@@ -204,8 +204,11 @@ func (s *Shard) NextTimer() mono.Time {
 }
 
 // Idle reports that nothing waits: the runner may sleep until NextTimer.
-func (s *Shard) Idle() bool {
-	return !s.hasOutput() && len(s.touched) == 0 && s.lists[listHeld-1].head == 0 && s.loop.Len() == 0 && !s.handoverWaits()
+func (s *Shard) Idle() bool { return !s.hasOutput() && s.nothingElse() }
+
+// nothingElse reports that there is nothing to do but perhaps to send.
+func (s *Shard) nothingElse() bool {
+	return len(s.touched) == 0 && s.lists[listHeld-1].head == 0 && s.loop.Len() == 0 && !s.handoverWaits()
 }
 
 // hasOutput reports that something is to be sent.
