@@ -378,3 +378,23 @@ func TestStalledDevice_IsWaitedFor(t *testing.T) {
 		t.Errorf("afterwards: %q, %v", got, err)
 	}
 }
+
+// More memory than any machine has of huge pages: the stack works without, and
+// the log says why.
+func TestHugePages_FallBackIsReported(t *testing.T) {
+	log := &heard{}
+	w := newWorld(t, WireConfig{}, func(client, _ *Config) {
+		client.HugePages, client.RingMemory = true, 64<<30
+		client.Logger = slog.New(slog.NewTextHandler(log, nil))
+		if raceEnabled {
+			client.RingMemory = 32 << 20 // on the Go heap, where the memory is real
+		}
+	})
+	if !log.has("no huge pages") || !log.has("why=") {
+		t.Errorf("says: %s", log.text.String())
+	}
+	c, s := w.connect(t, w.listen(t, ":80"))
+	defer c.Close()
+	defer s.Close()
+	exchange(t, c, s)
+}

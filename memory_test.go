@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -262,24 +261,4 @@ func TestMemory_TooSmallSaysWhatDoesNotFit(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "mtcp: memory of 64.0 MiB is too small: 1000000 connections") {
 		t.Errorf("error %v", err)
 	}
-}
-
-// More memory than any machine has of huge pages: the stack works without, and
-// the log says why.
-func TestHugePages_FallBackIsReported(t *testing.T) {
-	log := &heard{}
-	w := newWorld(t, WireConfig{}, func(client, _ *Config) {
-		client.HugePages, client.RingMemory = true, 64<<30
-		client.Logger = slog.New(slog.NewTextHandler(log, nil))
-		if raceEnabled {
-			client.RingMemory = 32 << 20 // on the Go heap, where the memory is real
-		}
-	})
-	if !log.has("no huge pages") || !log.has("why=") {
-		t.Errorf("says: %s", log.text.String())
-	}
-	c, s := w.connect(t, w.listen(t, ":80"))
-	defer c.Close()
-	defer s.Close()
-	exchange(t, c, s)
 }
