@@ -135,11 +135,15 @@ func (l *Loop) DialFrom(from, to netip.AddrPort, h *Handler, user any) (Conn, er
 	remote, ok := wire.FromNetip(to.Addr().Unmap())
 	local, _ := wire.FromNetip(from.Addr().Unmap())
 	i, why := slab.Index(0), sock.Invalid
-	if ok {
+	err := l.core.MayDialFrom(from.Port())
+	if ok && err == nil {
 		i, why = l.shard.Dial(local, remote, from.Port(), to.Port())
 	}
-	if why != sock.OK {
-		return Conn{}, &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: door.Errno(why, "connect")}
+	if why != sock.OK && err == nil {
+		err = door.Errno(why, "connect")
+	}
+	if err != nil {
+		return Conn{}, &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: err}
 	}
 	*l.entry(i) = entry{handler: h, user: user, open: true}
 	l.live++
