@@ -18,11 +18,13 @@ type Config struct {
 	// Link is where packets go: AFXDP, TAP, Memif, or an end of a Wire.
 	Link Link
 
-	// Addresses are the stack's own, with their prefix lengths; the kernel must
-	// not have them too. IPv4 only so far.
+	// Addresses are the stack's own, with their prefix lengths. The kernel must
+	// not have them too, except with AFXDP.Shared, where they choose among the
+	// kernel's, and none means all. IPv4 only so far.
 	Addresses []netip.Prefix
 
-	// Gateway is the next hop for everything that is not on link.
+	// Gateway is the next hop for everything that is not on link. With
+	// AFXDP.Shared the kernel's routes count instead.
 	Gateway netip.Addr
 
 	// ProbeAddresses asks the network before the addresses are used whether
@@ -53,6 +55,11 @@ type Config struct {
 	// which connections take what they need and give it back when idle. Default:
 	// 512MiB, or what is left of Memory; 4MiB to 1TiB.
 	RingMemory int
+
+	// HugePages asks for huge pages for that memory. They are reserved as a whole
+	// when the stack is made; when there are too few, ordinary pages are used, and
+	// the log says why.
+	HugePages bool
 
 	// Backlog bounds, per shard, the connections of a listener that wait for
 	// Accept, and by twice that number those that are half open. Default: 4096, or
@@ -123,6 +130,7 @@ func (c *Config) stackConfig() stack.Config {
 		TimeWaits:   c.TimeWaits,
 		RingMemory:  c.RingMemory,
 		Memory:      c.Memory,
+		HugePages:   c.HugePages,
 		PortFirst:   uint16(c.PortFirst), // in range
 		PortLast:    uint16(c.PortLast),
 		TCP:         c.TCP.engine(),

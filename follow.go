@@ -283,35 +283,34 @@ func (f *follower) setNetwork() {
 // setAddresses brings the packets of the kernel's addresses here: of those of
 // them that the stack is to have.
 func (f *follower) setAddresses() {
-	have := make(map[netip.Addr]bool)
+	had, has := f.share.all(), make(map[netip.Addr]bool)
 	for p := range f.addresses {
-		have[p.Addr()] = true
+		has[p.Addr()] = true
 	}
-	for _, a := range f.share.all() {
-		if !have[a] {
-			f.report("gives an address back", a, f.share.remove(a))
+	for _, a := range had {
+		if !has[a] {
+			f.share.remove(a)
+			f.stack.log.Info("the kernel has an address no more", "link", f.name, "address", a)
 		}
 	}
-	for a := range have {
-		if f.share.isWanted(a) && !f.share.has(a) {
-			f.report("takes an address", a, f.share.add(a))
+	for a := range has {
+		if !f.share.isWanted(a) || slices.Contains(had, a) {
+			continue
 		}
+		if err := f.share.add(a); err != nil {
+			f.stack.log.Error("the stack cannot share an address", "link", f.name, "address", a, "error", err)
+			continue
+		}
+		f.stack.log.Info("the stack shares an address", "link", f.name, "address", a)
 	}
-}
-
-func (f *follower) report(what string, a netip.Addr, err error) {
-	if err != nil {
-		f.stack.log.Error("the stack "+what+": refused", "link", f.name, "address", a, "error", err)
-		return
-	}
-	f.stack.log.Info("the stack "+what, "link", f.name, "address", a)
 }
 
 // usable lists the addresses whose packets come here.
 func (f *follower) usable() []wire.IPv4Prefix {
 	var all []wire.IPv4Prefix
+	ours := f.share.all()
 	for _, p := range slices.SortedFunc(maps.Keys(f.addresses), comparePrefixes) {
-		if w, ok := wire.PrefixFromNetip(p); ok && f.share.has(p.Addr()) {
+		if w, ok := wire.PrefixFromNetip(p); ok && slices.Contains(ours, p.Addr()) {
 			all = append(all, w)
 		}
 	}
@@ -379,7 +378,7 @@ func (f *follower) retire() {
 		f.pause = retireFirst
 		return
 	}
-	if err := f.share.retire(f.stack.core.PortInUse); err != nil {
+	if err := f.share.retire(f.stack.core); err != nil {
 		f.stack.log.Error("giving ports back", "link", f.name, "error", err)
 	}
 	f.pause = min(2*f.pause, retireLast)

@@ -9,6 +9,8 @@ package mtcp
 //  3. When the listener has closed, the port stays until the last connection
 //     that came through it has ended, TIME-WAIT included: the kernel would reset
 //     them. The follower looks now and then.
+//  4. So does an address that the kernel loses: were its packets the kernel's
+//     while it comes back, connections that could go on would be reset.
 //
 // The XDP program knows addresses and ports, not pairs of them: a port is taken
 // at all of the shared addresses.
@@ -24,6 +26,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/link/afxdp"
 	"github.com/mtcp-go/mtcp/internal/netconf"
 	"github.com/mtcp-go/mtcp/internal/stack"
+	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
 var _ stack.Keeper = (*share)(nil)
@@ -43,6 +46,7 @@ type share struct {
 
 	mu        sync.Mutex // guards what follows
 	addresses []netip.Addr
+	leaving   map[netip.Addr]bool // of them, those that the kernel has no more
 	claims    map[uint16]*claim
 	closed    bool
 }
@@ -57,7 +61,7 @@ type claim struct {
 func openShare(d *afxdp.Device, x *AFXDP, wanted []netip.Prefix, have []netip.Addr) (*share, error) {
 	s := &share{
 		device: d, allowed: x.Ports, wanted: wanted, addresses: have,
-		claims: make(map[uint16]*claim),
+		claims: make(map[uint16]*claim), leaving: make(map[netip.Addr]bool),
 	}
 	n := x.DialPorts
 	if n == 0 {
@@ -111,6 +115,9 @@ func (s *share) Claim(port uint16) error {
 	if c == nil {
 		c = &claim{holds: make(map[netip.Addr]*netconf.Hold)}
 		for _, a := range s.addresses {
+			if s.leaving[a] {
+				continue // where nothing can be held; add will
+			}
 			if err := s.holdAt(c, a, port); err != nil {
 				return errors.Join(err, c.close())
 			}
@@ -166,7 +173,7 @@ func (s *share) MayDialFrom(port uint16) error {
 	return fmt.Errorf("local port %d is the kernel's: leave the choice to the stack, or listen on it first: %w", port, syscall.EADDRNOTAVAIL)
 }
 
-// retiring reports whether ports wait for their last connection.
+// retiring reports whether ports or addresses wait for their last connection.
 func (s *share) retiring() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,19 +182,28 @@ func (s *share) retiring() bool {
 			return true
 		}
 	}
-	return false
+	return len(s.leaving) > 0
 }
 
-// retire gives ports back to the kernel on which nothing is left.
-func (s *share) retire(inUse func(port uint16) bool) (err error) {
+// retire gives ports and addresses back to the kernel on which nothing is left.
+func (s *share) retire(core *stack.Stack) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
 	for port, c := range s.claims {
-		if s.closed || c.listeners > 0 || inUse(port) {
-			continue
+		if c.listeners == 0 && !core.PortInUse(port) {
+			delete(s.claims, port)
+			err = errors.Join(err, s.device.RemovePort(port), c.close())
 		}
-		delete(s.claims, port)
-		err = errors.Join(err, s.device.RemovePort(port), c.close())
+	}
+	for a := range s.leaving {
+		if w, ok := wire.FromNetip(a); ok && !core.AddressInUse(w) {
+			delete(s.leaving, a)
+			s.addresses = slices.DeleteFunc(s.addresses, func(b netip.Addr) bool { return a == b })
+			err = errors.Join(err, s.device.RemoveAddress(a), s.letGo(a))
+		}
 	}
 	return err
 }
@@ -197,35 +213,48 @@ func (s *share) isWanted(a netip.Addr) bool {
 	return len(s.wanted) == 0 || slices.ContainsFunc(s.wanted, func(p netip.Prefix) bool { return p.Addr() == a })
 }
 
-// add takes the ports at one more address, or none of them.
+// add takes the ports at an address that the kernel has now, or none of them.
 func (s *share) add(a netip.Addr) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || slices.Contains(s.addresses, a) {
+	have := slices.Contains(s.addresses, a)
+	if s.closed || have && !s.leaving[a] {
 		return nil
 	}
 	for port, c := range s.claims {
+		if c.holds[a] != nil {
+			continue // since before it left
+		}
 		if err := s.holdAt(c, a, port); err != nil {
-			return errors.Join(err, s.letGo(a))
+			return errors.Join(err, s.giveUp(a))
 		}
 	}
 	if err := s.device.AddAddress(a); err != nil {
-		return errors.Join(err, s.letGo(a))
+		return errors.Join(err, s.giveUp(a))
 	}
-	s.addresses = append(s.addresses, a)
+	delete(s.leaving, a)
+	if !have {
+		s.addresses = append(s.addresses, a)
+	}
 	return nil
 }
 
-// remove gives an address back that the kernel has no more.
-func (s *share) remove(a netip.Addr) error {
+// remove is for an address that the kernel has no more: it goes with its last
+// connection.
+func (s *share) remove(a netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.Index(s.addresses, a)
-	if s.closed || i < 0 {
-		return nil
+	s.leaving[a] = true
+}
+
+// giveUp ends the use of an address that cannot be taken.
+func (s *share) giveUp(a netip.Addr) (err error) {
+	if slices.Contains(s.addresses, a) {
+		err = s.device.RemoveAddress(a)
 	}
-	s.addresses = slices.Delete(s.addresses, i, i+1)
-	return errors.Join(s.device.RemoveAddress(a), s.letGo(a))
+	delete(s.leaving, a)
+	s.addresses = slices.DeleteFunc(s.addresses, func(b netip.Addr) bool { return a == b })
+	return errors.Join(err, s.letGo(a))
 }
 
 func (s *share) letGo(a netip.Addr) (err error) {
@@ -238,18 +267,11 @@ func (s *share) letGo(a netip.Addr) (err error) {
 	return err
 }
 
-// all lists the addresses that the stack has.
+// all lists the addresses that the stack has, but for those that leave.
 func (s *share) all() []netip.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.addresses)
-}
-
-// has reports whether the stack has an address.
-func (s *share) has(a netip.Addr) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Contains(s.addresses, a)
+	return slices.DeleteFunc(slices.Clone(s.addresses), func(a netip.Addr) bool { return s.leaving[a] })
 }
 
 // close gives all ports back to the kernel. The device goes first: until then

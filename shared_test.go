@@ -74,19 +74,28 @@ func (w *kernelWorld) besideDial(from, to string) (c net.Conn, err error) {
 // echoAll serves a listener until the test ends.
 func echoAll(t testing.TB, l net.Listener) {
 	var all sync.WaitGroup
+	stop := make(chan struct{})
 	all.Go(func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
+			served := make(chan struct{})
 			all.Go(func() {
-				defer c.Close()
+				defer close(served)
 				io.Copy(c, c)
+			})
+			all.Go(func() {
+				select {
+				case <-served:
+				case <-stop: // the other end may be out of reach
+				}
+				c.Close()
 			})
 		}
 	})
-	t.Cleanup(func() { l.Close(); all.Wait() })
+	t.Cleanup(func() { l.Close(); close(stop); all.Wait() })
 }
 
 // A session is somebody who types and waits for the echo of each line.
@@ -307,11 +316,30 @@ func TestShared_ConnectionsOutliveTheirListener(t *testing.T) {
 	s := mustAccept(t, l)
 	defer s.Close()
 	l.Close()
-	w.ours.follower.share.retire(w.ours.core.PortInUse) // as the follower does after a while
+	w.ours.share.retire(w.ours.core) // as the follower does after a while
 	if _, err := w.besideListen(oursIP + ":80"); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("the kernel has the port while a connection is left: %v", err)
 	}
 	exchange(t, c, s)
+}
+
+func TestShared_CloseGivesThePortsBack(t *testing.T) {
+	w := newKernelWorld(t, kernelOptions{link: shared})
+	if _, err := w.ours.Listen(context.Background(), "tcp4", ":80"); err != nil {
+		t.Fatal(err)
+	}
+	ports := []uint16{80, w.ours.share.dialPorts()[0]}
+	if err := w.ours.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range ports {
+		k, err := w.besideListen(fmt.Sprintf("%s:%d", oursIP, p))
+		if err != nil {
+			t.Errorf("after the stack has closed: %v", err)
+			continue
+		}
+		k.Close()
+	}
 }
 
 func TestShared_SaysWhatCannotBe(t *testing.T) {

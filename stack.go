@@ -66,6 +66,9 @@ func New(c Config) (*Stack, error) {
 	if s.backlog <= 0 {
 		s.backlog = min(defaultBacklog, s.core.Connections())
 	}
+	if m := s.core.Region(); c.HugePages && !m.Huge {
+		s.log.Warn("no huge pages", "octets", m.Size, "why", m.Why)
+	}
 	for i, l := range s.core.Links() {
 		s.log.Info("link open", "shard", i, "link", l.Name, "mode", l.Mode, "why", l.Why)
 	}

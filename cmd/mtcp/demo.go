@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,6 +21,7 @@ type demoCmd struct {
 	Link     string        `default:"auto" enum:"auto,afxdp,tap,mem" help:"afxdp: a veth between two namespaces; tap: a TAP interface; mem: in this process; auto: the first of them that can be."`
 	Size     int           `default:"64" help:"Size of the file, in MiB."`
 	Duration time.Duration `default:"3s" help:"Length of each load."`
+	Shared   bool          `help:"The stack shares the kernel's address, where a session with the kernel's TCP goes on meanwhile."`
 	C        int           `short:"c" default:"64" help:"Connections of the load."`
 }
 
@@ -36,14 +38,19 @@ Ctrl-C.
 Examples:
 
     sudo mtcp demo
-    sudo mtcp demo --link tap`
+    sudo mtcp demo --link tap
+    sudo mtcp demo --shared`
 }
 
 // Run shows.
 func (c *demoCmd) Run(t *terminal) error {
 	switch {
+	case c.Shared && c.Link == "mem":
+		return usageError("--shared: there is no kernel on the in-process link")
 	case c.Size < 1 || c.Size > 4096:
 		return usageError(fmt.Sprintf("--size: %d MiB is out of range", c.Size))
+	case c.Shared && c.Link != linkAuto && c.Link != linkAFXDP:
+		return usageError("--shared: only AF_XDP can take some of an address's packets")
 	case c.C < 1 || c.C > 10_000:
 		return usageError(fmt.Sprintf("-c: %d connections are out of range", c.C))
 	case c.Duration < time.Second || c.Duration > time.Minute:
@@ -65,7 +72,12 @@ func (c *demoCmd) Run(t *terminal) error {
 
 func (c *demoCmd) show(ctx context.Context, t *terminal) (err error) {
 	link := c.Link
-	if link == linkAuto {
+	switch {
+	case c.Shared && len(missingRights()) > 0:
+		return fmt.Errorf("--shared: no %s: run as root", strings.Join(missingRights(), ", "))
+	case c.Shared:
+		link = linkAFXDP
+	case link == linkAuto:
 		var why string
 		link, why = chooseLink(surroundings())
 		fmt.Fprintf(t.out, "choice     %s\n", why)

@@ -9,7 +9,7 @@ import (
 )
 
 func (c *demoCmd) showNetwork(ctx context.Context, t *terminal, s *site, link string) (err error) {
-	w, err := newWorldFor(link)
+	w, err := newWorldFor(link, c.Shared)
 	if err != nil {
 		return err
 	}
@@ -38,6 +38,19 @@ func (c *demoCmd) showNetwork(ctx context.Context, t *terminal, s *site, link st
 
 // showStack measures mtcp serve.
 func (c *demoCmd) showStack(ctx context.Context, t *terminal, s *site, w *world) (m measured, err error) {
+	if c.Shared {
+		g, err := startGuest(ctx, w, w.server().Namespace)
+		if err != nil {
+			return m, err
+		}
+		defer func() {
+			ended := g.end()
+			if err == nil && ended == nil {
+				fmt.Fprintf(t.out, "beside     %s\n", g.text())
+			}
+			err = errors.Join(err, ended)
+		}()
+	}
 	child, err := startServer(ctx, w.stackAt(), anyCore,
 		append(w.stackArgs(), "--listen", ":80", "--root", s.dir)...)
 	if err != nil {

@@ -58,6 +58,20 @@ func eachDemo(t *testing.T, f func(t *testing.T, o options, args, facts []string
 	}
 }
 
+func TestDemo_SharesTheKernelsAddress(t *testing.T) {
+	requireRoot(t)
+	p, check := quickDemo(t, options{}, "--shared")
+	if code := p.exit(); code != exitOK {
+		t.Errorf("exit code %d: %s%s", code, p.out, p.stderr)
+	}
+	for _, fact := range []string{"mtcp 10.77.0.3, kernel server 10.77.0.3", "SHA-256 equal", " 0 errors", "beside     the kernel's session", " lines echoed", "mtcp/kernel "} {
+		if !strings.Contains(p.out.String(), fact) {
+			t.Errorf("does not say %q:\n%s", fact, p.out)
+		}
+	}
+	check()
+}
+
 func TestDemo_ShowsBothAndRemovesAll(t *testing.T) {
 	eachDemo(t, showsBoth)
 	t.Run("BuiltInClient", func(t *testing.T) {

@@ -36,6 +36,7 @@ const (
 type world struct {
 	*netconf.Pair                 // nil: here
 	link          string          // of the stack
+	shared        bool            // the stack shares the kernel's address
 	life          context.Context // of the connections that dial makes
 	end           context.CancelFunc
 
@@ -63,14 +64,15 @@ func newWorldOn(p *netconf.Pair) *world {
 	return w
 }
 
-// newWorldFor is the world of a link.
-func newWorldFor(link string) (w *world, err error) {
+// newWorldFor is the world of a link, at an address of the stack's own or at the
+// kernel's.
+func newWorldFor(link string, shared bool) (w *world, err error) {
 	if link == linkTAP && len(missing(capSysAdmin)) > 0 {
 		w = newWorldOn(nil)
 	} else if w, err = newWorld(); err != nil {
 		return nil, err
 	}
-	w.link = link
+	w.link, w.shared = link, shared
 	return w, nil
 }
 
@@ -160,8 +162,11 @@ func (w *world) subject(address string) subject {
 
 // stackAddress is that of the stack's server.
 func (w *world) stackAddress() string {
-	if w.link == linkTAP {
+	switch {
+	case w.link == linkTAP:
 		return tapStackAddress
+	case w.shared:
+		return kernelAddress
 	}
 	return stackAddress
 }
@@ -170,6 +175,9 @@ func (w *world) stackAddress() string {
 func (w *world) stackArgs() []string {
 	if w.link == linkTAP {
 		return []string{"--link", linkTAP, "--addr", tapStackAddress + prefixBits, "--peer", tapClientAddress + prefixBits, "--congestion", congestion}
+	}
+	if w.shared {
+		return []string{"--iface", w.server().Interface, "--shared", "--ports", "80", "--congestion", congestion}
 	}
 	return []string{"--iface", w.server().Interface, "--addr", stackAddress + prefixBits, "--congestion", congestion}
 }
@@ -192,7 +200,7 @@ func (w *world) kernelListen() string {
 func (w *world) description() (network, kernel, made string) {
 	switch {
 	case w.link != linkTAP:
-		return fmt.Sprintf("two namespaces and a veth: kernel client %s, mtcp %s, kernel server %s", clientAddress, stackAddress, kernelAddress),
+		return fmt.Sprintf("two namespaces and a veth: kernel client %s, mtcp %s, kernel server %s", clientAddress, w.stackAddress(), kernelAddress),
 			"same veth and file server", "the namespaces, the veth"
 	case w.Pair != nil:
 		return fmt.Sprintf("two namespaces: kernel client %s with a TAP to mtcp %s, and a veth to kernel server %s", tapClientAddress, tapStackAddress, kernelAddress),

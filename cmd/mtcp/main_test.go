@@ -24,7 +24,7 @@ import (
 
 const (
 	runEnv  = "MTCP_TEST_RUN"  // be the command
-	dropEnv = "MTCP_TEST_DROP" // first lose "rights", "memlock", "namespaces" or "bpf", or all but a unit's
+	dropEnv = "MTCP_TEST_DROP" // first lose "rights", "memlock", "namespaces", "bpf" or "memory", or all but a unit's
 	markEnv = "MTCP_TEST_MARK" // finds the processes of one test
 )
 
@@ -49,6 +49,12 @@ func dropRights(what string) error {
 	runtime.LockOSThread()
 	drop := []uintptr{unix.CAP_IPC_LOCK}
 	switch what {
+	case "memory":
+		drop = nil
+		limit := &unix.Rlimit{Cur: 2 << 30, Max: 2 << 30}
+		if err := unix.Setrlimit(unix.RLIMIT_AS, limit); err != nil {
+			return err
+		}
 	case "memlock":
 		limit := &unix.Rlimit{Cur: 64 << 10, Max: 64 << 10}
 		if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, limit); err != nil {

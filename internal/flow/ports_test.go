@@ -90,3 +90,24 @@ func TestPorts_DoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations per choice", n)
 	}
 }
+
+func TestNewPortList_IsKeptTo(t *testing.T) {
+	list := []uint16{5, 70, 71, 3000}
+	p := NewPortList(list, [2]uint64{1, 2})
+	seen := map[uint16]bool{}
+	for range list {
+		got, ok := p.Next(1, 2, 3, func(p uint16) bool { return !seen[p] })
+		if !ok {
+			t.Fatal("no port, though some are free")
+		}
+		seen[got] = true
+	}
+	for _, want := range list {
+		if !seen[want] {
+			t.Errorf("%d never came: %v", want, seen)
+		}
+	}
+	if _, ok := p.Next(1, 2, 3, func(p uint16) bool { return !seen[p] }); ok {
+		t.Error("a port that is not in the list")
+	}
+}

@@ -173,7 +173,7 @@ func (w *world) checkInvariants() {
 			w.failed.links[i].in != (e.state == Failed) {
 			w.t.Fatalf("slot %d (%v) is in the wrong list", i, e.state)
 		}
-		if w.wants.links[i].in && e.state != Incomplete && e.state != Probe {
+		if w.wants.links[i].in && e.state != Incomplete && e.state != Probe && !(w.cfg.Outside && e.state.IsUsable()) {
 			w.t.Fatalf("slot %d (%v) wants a request", i, e.state)
 		}
 		if timed := e.state != Free && e.state != Static; timed != (w.due[i] != mono.Never) {

@@ -18,10 +18,10 @@ var Stack = Table{
 	Parameters: []Parameter{
 		{
 			Name: "Addresses", Kind: Prefixes, Example: "10.0.0.2/24",
-			Text: "are the stack's own, with their prefix lengths; the kernel must not have them too. IPv4 only so far.",
+			Text: "are the stack's own, with their prefix lengths. The kernel must not have them too, except with AFXDP.Shared, where they choose among the kernel's, and none means all. IPv4 only so far.",
 		}, {
 			Name: "Gateway", Kind: Address, Example: "10.0.0.1",
-			Text: "is the next hop for everything that is not on link.",
+			Text: "is the next hop for everything that is not on link. With AFXDP.Shared the kernel's routes count instead.",
 		}, {
 			Name: "ProbeAddresses", Kind: Bool,
 			Text: "asks the network before the addresses are used whether somebody has them (RFC 5227), which takes some seconds in which nothing can be sent.",
@@ -37,6 +37,9 @@ var Stack = Table{
 		}, {
 			Name: "RingMemory", Kind: Octets, Default: 512 * mib, Min: 4 * mib, Max: tib, Later: "what is left of Memory",
 			Text: "bounds the octets of each shard's send and receive rings, of which connections take what they need and give it back when idle.",
+		}, {
+			Name: "HugePages", Kind: Bool,
+			Text: "asks for huge pages for that memory. They are reserved as a whole when the stack is made; when there are too few, ordinary pages are used, and the log says why.",
 		}, {
 			Name: "Backlog", Kind: Int, Default: 4096, Min: 1, Max: 1 << 20, Unit: "connections", Later: "Connections if that is less",
 			Text: "bounds, per shard, the connections of a listener that wait for Accept, and by twice that number those that are half open.",

@@ -27,3 +27,24 @@ func TestClock_NeverGivesTheZeroTimeAndRunsOn(t *testing.T) {
 		}
 	})
 }
+
+// A wall clock that is stepped, by hand or by NTP, must not matter: the runner's
+// clock reads the monotonic one, and the times of captures follow from that.
+func TestClock_DoesNotFollowTheWallClock(t *testing.T) {
+	c := NewClock()
+	if c.start == c.start.Round(0) { // Round strips the monotonic reading
+		t.Fatal("the clock has no monotonic reading: a step of the wall clock would move it")
+	}
+	last, lastWall := c.Now(), c.Wall(c.Now())
+	for range 1000 {
+		now := c.Now()
+		wall := c.Wall(now)
+		if now.Before(last) || wall.Before(lastWall) {
+			t.Fatalf("%v after %v, %v after %v", now, last, wall, lastWall)
+		}
+		if got, want := wall.Sub(lastWall), now.Sub(last); last > 0 && lastWall == c.Wall(last) && got != want {
+			t.Fatalf("a capture's clock moved by %v while the runner's moved by %v", got, want)
+		}
+		last, lastWall = now, wall
+	}
+}

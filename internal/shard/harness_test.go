@@ -65,6 +65,7 @@ type limits struct {
 	connections, timeWaits, ringMemory, backlog int
 	id, shards                                  int
 	tcp                                         func(*tcp.Config)
+	outside                                     bool // neighbours come from outside
 }
 
 func (c *limits) setDefaults() {
@@ -111,6 +112,7 @@ func newStation(t testing.TB, q link.Queue, addr wire.IPv4, c limits, now mono.T
 		Addresses:  []wire.IPv4Prefix{prefix},
 		Secret:     prf.Key{K0: 3, K1: uint64(addr)}, Seed: 4 + uint64(addr), Memory: region,
 	}
+	cfg.Neighbours.Outside = c.outside
 	if c.tcp != nil {
 		c.tcp(&cfg.TCP)
 	}

@@ -5,7 +5,7 @@
 package shard
 
 import (
-	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/flow"
 	"github.com/mtcp-go/mtcp/internal/ip"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/slab"
@@ -70,16 +70,16 @@ func (s *Shard) TellNeighbourGone(a wire.IPv4, now mono.Time) {
 	s.neighbourEvents(now)
 }
 
-// PortInUse reports whether a connection, or what remains of one, has this local
-// port. It looks at all of them.
-func (s *Shard) PortInUse(port uint16) bool {
+// Has reports whether a connection, or what remains of one, is of a kind. It
+// looks at all of them.
+func (s *Shard) Has(is func(flow.Key4) bool) bool {
 	for i := slab.Index(1); i <= s.tcbs.High(); i++ {
-		if s.tcbs.InUse(i) && s.tcbs.At(i).State() != tcp.Closed && s.tcbs.At(i).Key().LocalPort == port {
+		if s.tcbs.InUse(i) && s.tcbs.At(i).State() != tcp.Closed && is(s.tcbs.At(i).Key()) {
 			return true
 		}
 	}
 	for i := slab.Index(1); i <= s.tw.slab.High(); i++ {
-		if s.tw.slab.InUse(i) && s.tw.slab.At(i).Key.LocalPort == port {
+		if s.tw.slab.InUse(i) && is(s.tw.slab.At(i).Key) {
 			return true
 		}
 	}
@@ -110,14 +110,5 @@ func (s *Shard) unblockAll() {
 func (s *Shard) askOutside() {
 	for a, isProven, ok := s.arp.Question(); ok; a, isProven, ok = s.arp.Question() {
 		s.events.Neighbour(a, isProven)
-	}
-}
-
-// lose takes the frames of this round out of it: the link is down.
-func (s *Shard) lose() {
-	for i := range s.tx[:s.txUsed] {
-		s.tx[i].Bytes = s.tx[i].Bytes[:0]
-		s.tx[i].Flags = 0
-		s.drop(drop.LinkDown)
 	}
 }

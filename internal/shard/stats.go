@@ -28,7 +28,7 @@ type counters struct {
 //
 //	RxFrames + RxLocal = ARP + ICMP + Fragments + Segments + drops below TCP
 //	Segments           = TCP.SegmentsIn + HandedOver
-//	TxFrames + TxLocal = TCP.SegmentsOut + ARP's frames + TxICMP
+//	TxFrames + TxLocal + drops with the link down = TCP.SegmentsOut + ARP's frames + TxICMP
 type Flow struct {
 	ARP, ICMP, Segments uint64 // received
 	Fragments           uint64 // kept until the others come

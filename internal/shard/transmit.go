@@ -147,15 +147,16 @@ func (s *Shard) transmit(now mono.Time) int {
 	for n := uint8(listControl); n <= numReady; n++ {
 		s.sendList(n, now)
 	}
-	sent := s.txUsed
+	sent, lost := s.txUsed, 0
 	local := s.txLocal
 	s.txLocal = 0
 	if s.isDown {
-		s.lose()
+		sent, lost = 0, s.txUsed
+		s.drops[drop.LinkDown] += uint64(lost)
 	}
 	if s.txHave > 0 {
 		for i := sent; i < s.txHave; i++ {
-			s.tx[i].Bytes = s.tx[i].Bytes[:0]
+			s.tx[i].Bytes, s.tx[i].Flags = s.tx[i].Bytes[:0], 0
 		}
 		s.queue.Send(now, s.tx[:s.txHave])
 	}
@@ -167,7 +168,7 @@ func (s *Shard) transmit(now mono.Time) int {
 		s.counters.TxStalls++
 		s.isStalled = true
 	}
-	return sent + local
+	return sent + lost + local
 }
 
 // frame returns the next free frame's memory, nil when the batch is full.

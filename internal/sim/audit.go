@@ -97,7 +97,7 @@ func (l *lane) auditCounters() {
 		st.RxFrames+f.RxLocal, f.ARP+f.ICMP+f.Fragments+f.Segments+refusedBelowTCP(&st))
 	equal("segments and who took them", f.Segments, st.TCP.SegmentsIn+st.HandedOver)
 	equal("frames that the shard and the device sent", st.TxFrames, st.Link.TxFrames+st.Link.TxDropped)
-	equal("frames sent and what they were", st.TxFrames+f.TxLocal,
+	equal("frames sent and what they were", st.TxFrames+f.TxLocal+st.Drops[drop.LinkDown],
 		st.TCP.SegmentsOut+f.TxICMP+st.ARP.Requests+st.ARP.Replies+st.ARP.Probes+st.ARP.Announces)
 }
 

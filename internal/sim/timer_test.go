@@ -10,6 +10,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/drop"
 	"github.com/mtcp-go/mtcp/internal/link/mem"
 	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/shard"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/tcp"
 	"github.com/mtcp-go/mtcp/internal/wheel"
@@ -29,6 +30,8 @@ var timerScenarios = []scenario{
 	{"newreno-recovery", func(t *testing.T, w *World) { fastRecovery(t, w, true) }},
 	{"path-mtu", pathMTU},
 	{"sleeping-machine", sleepingMachine},
+	{"stopped-process", stoppedProcess},
+	{"link-down", linkDown},
 }
 
 // reach notes that a timer was seen to do its work.
@@ -365,4 +368,91 @@ func sleepingMachine(t *testing.T, w *World) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("%d octets came, or wrong ones, want %d", len(got), len(want))
 	}
+}
+
+// stoppedProcess: one side is stopped for a minute in the middle of a transfer, in
+// each direction, and finds the clock moved between two of its rounds, with all
+// its timers overdue and its link full. Nothing is lost, nobody gives up.
+func stoppedProcess(t *testing.T, w *World) {
+	c := HostConfig{TCP: tcp.DefaultConfig()}
+	c.TCP.KeepAlive, c.TCP.KeepIdle, c.TCP.KeepInterval = true, 15*time.Second, 15*time.Second
+	a, b := two(w, c, 5*time.Millisecond)
+	l := b.Listen(Addr{Port: 80}, 4)
+	ca, cb := join(t, w, a, l)
+	for _, dir := range [][2]*Conn{{ca, cb}, {cb, ca}} {
+		want := bytes.Repeat([]byte("0123456789"), 6000)
+		left := want
+		var got []byte
+		isStopped := false
+		w.RunUntil(10*time.Minute, func() bool {
+			if len(left) > 0 {
+				k, st := dir[0].App.Write(left)
+				if left = left[k:]; st == sock.WouldBlock {
+					dir[0].App.ParkWrite(len(left))
+				}
+			}
+			if got = append(got, read(dir[1])...); len(got) > len(want)/3 && !isStopped {
+				isStopped = true
+				for _, lane := range b.lanes {
+					lane.stalled = w.now.Add(time.Minute)
+				}
+			}
+			return len(got) == len(want)
+		})
+		if !isStopped || !bytes.Equal(got, want) {
+			t.Errorf("stopped %v; %d octets came, or wrong ones, want %d", isStopped, len(got), len(want))
+		}
+	}
+	if n := a.Stats(0).TCP.RTOs; n == 0 {
+		t.Error("the peer never missed an answer: was anybody stopped?")
+	}
+	w.reach("stopped process")
+}
+
+// linkDown: the link goes down in the middle of a transfer, for longer than ARP is
+// patient, and comes back with a smaller MTU.
+func linkDown(t *testing.T, w *World) {
+	line := w.Wire(mem.Config{Impair: [2]mem.Impairment{{Delay: 5 * time.Millisecond}, {Delay: 5 * time.Millisecond}}})
+	a, b := w.Host(HostConfig{Wire: line}), w.Host(HostConfig{Wire: line, Side: 1})
+	ca, cb := join(t, w, a, b.Listen(Addr{Port: 80}, 4))
+	want := bytes.Repeat([]byte("0123456789"), 6000)
+	left := want
+	var got []byte
+	var longest [3]int // before, while it is down, after
+	phase := 0
+	line.SetFilter(0, func(frame []byte) mem.Verdict {
+		longest[phase] = max(longest[phase], len(frame)-wire.EthernetLen)
+		return mem.Pass
+	})
+	up := func(s *shard.Shard, now mono.Time) {
+		phase = 2
+		s.SetLink(true)
+		if s.SetMTU(9000, now) || !s.SetMTU(1000, now) {
+			w.Problem("an MTU of 1000 fits into the frames, and one of 9000 does not")
+		}
+	}
+	w.RunUntil(10*time.Minute, func() bool {
+		if len(left) > 0 {
+			k, st := ca.App.Write(left)
+			if left = left[k:]; st == sock.WouldBlock {
+				ca.App.ParkWrite(len(left))
+			}
+		}
+		if got = append(got, read(cb)...); len(got) > len(want)/3 && phase == 0 {
+			a.Call(0, func(s *shard.Shard, _ mono.Time) { phase = 1; s.SetLink(false) })
+			w.After(20*time.Second, func() { a.Call(0, up) })
+			phase = 1
+		}
+		return len(got) == len(want)
+	})
+	if !bytes.Equal(got, want) {
+		t.Errorf("%d octets came, or wrong ones, want %d", len(got), len(want))
+	}
+	if longest[0] != 1500 || longest[2] != 1000 {
+		t.Errorf("the longest packets before, while it was down, and after: %v", longest)
+	}
+	if n := a.Stats(0).Drops[drop.LinkDown]; n == 0 {
+		t.Error("nothing was lost: was the link down?")
+	}
+	w.reach("link down")
 }

@@ -26,6 +26,7 @@ type Config struct {
 	Connections int            // per shard
 	TimeWaits   int            // records per shard
 	RingMemory  int            // octets per shard
+	HugePages   bool           // for ring memory and what else applications see, if there are any
 
 	// Memory is the budget of the whole stack, octets, from which the parts
 	// follow that are zero. 0: they take their defaults.

@@ -48,12 +48,19 @@ func (s *Stack) Dial(ctx context.Context, local, remote netip.AddrPort) (sock.Ac
 	return sock.Accepted{}, Error{sock.NoPort}
 }
 
+// MayDialFrom asks who keeps the ports, if somebody does; 0 is one that the stack
+// chooses.
+func (s *Stack) MayDialFrom(port uint16) error {
+	if s.cfg.Keeper == nil {
+		return nil
+	}
+	return s.cfg.Keeper.MayDialFrom(port)
+}
+
 // dial asks shard i for the connection.
 func (s *Stack) dial(ctx context.Context, i int, local, remote netip.AddrPort) (sock.Accepted, error) {
-	if k := s.cfg.Keeper; k != nil {
-		if err := k.MayDialFrom(local.Port()); err != nil {
-			return sock.Accepted{}, err
-		}
+	if err := s.MayDialFrom(local.Port()); err != nil {
+		return sock.Accepted{}, err
 	}
 	answer := make(chan dialAnswer, 1)
 	token, ok := s.dials.add(answer)

@@ -4,6 +4,7 @@ package stack
 // all shards know.
 
 import (
+	"github.com/mtcp-go/mtcp/internal/flow"
 	"github.com/mtcp-go/mtcp/internal/ip"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/shard"
@@ -54,7 +55,16 @@ func (s *Stack) TellNeighbourGone(a wire.IPv4) {
 }
 
 // PortInUse reports whether a connection has this local port, TIME-WAIT included.
-func (s *Stack) PortInUse(port uint16) (is bool) {
-	s.each(func(sh *shard.Shard, _ mono.Time) { is = is || sh.PortInUse(port) })
+func (s *Stack) PortInUse(port uint16) bool {
+	return s.inUse(func(k flow.Key4) bool { return k.LocalPort == port })
+}
+
+// AddressInUse reports whether a connection has this local address.
+func (s *Stack) AddressInUse(a wire.IPv4) bool {
+	return s.inUse(func(k flow.Key4) bool { return k.LocalIP == uint32(a) })
+}
+
+func (s *Stack) inUse(of func(flow.Key4) bool) (is bool) {
+	s.each(func(sh *shard.Shard, _ mono.Time) { is = is || sh.Has(of) })
 	return is
 }

@@ -182,7 +182,7 @@ func (s *Stack) regions() (err error) {
 		shared += c.MemorySize() + mailboxSize()
 		tables += c.TablesSize()
 	}
-	if s.memory, err = arena.New("mtcp", shared, arena.Options{}); err != nil {
+	if s.memory, err = arena.New("mtcp", shared, arena.Options{HugePages: s.cfg.HugePages}); err != nil {
 		return fmt.Errorf("memory of the stack: %w", err)
 	}
 	if s.tables, err = arena.New("mtcp tables", tables, arena.Options{Private: true}); err != nil {
@@ -202,6 +202,9 @@ func (s *Stack) Budget() int {
 
 // Connections returns how many connections each shard can have.
 func (s *Stack) Connections() int { return s.cfg.Connections }
+
+// Region describes the memory shared with applications.
+func (s *Stack) Region() arena.Info { return s.memory.Info() }
 
 // Memory returns what each part has reserved, and how much of that is in use;
 // nothing is once the stack is closed.

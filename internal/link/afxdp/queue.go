@@ -37,6 +37,7 @@ type Queue struct {
 	free       []uint64 // packet addresses of transmit frames, last in first out
 	inPieces   bool     // within a packet of several descriptors, which is refused
 	stuck      bool     // the kernel has not taken all of the transmit ring
+	down       bool     // because the interface is down
 	counters   link.Counters
 	malformed  uint64
 

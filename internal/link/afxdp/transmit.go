@@ -100,6 +100,7 @@ func (q *Queue) kick() {
 		}
 		q.counters.TxKicks++
 		errno := kickTransmit(q.fd)
+		q.down = errno == unix.ENETDOWN || errno == unix.ENXIO
 		before := left
 		left = q.tx.untaken()
 		if q.zeroCopy && errno == 0 {

@@ -11,8 +11,11 @@ import (
 )
 
 // stuckWait limits a sleep when frames wait for the interface: nothing tells
-// when it has room again.
-const stuckWait = time.Millisecond
+// when it has room again. One that is down has no room soon.
+const (
+	stuckWait = time.Millisecond
+	downWait  = 50 * time.Millisecond
+)
 
 func (q *Queue) openSleeper() (err error) {
 	q.sleeper, err = park.New(q.fd, q.arrived, q.beforeSleep)
@@ -37,8 +40,12 @@ func (q *Queue) beforeSleep(d time.Duration) time.Duration {
 // limit shortens a sleep that has frames to look after.
 func (q *Queue) limit(d time.Duration) time.Duration {
 	q.reclaim()
-	if (q.stuck || len(q.free) == 0) && (d < 0 || d > stuckWait) {
-		return stuckWait
+	longest := stuckWait
+	if q.down {
+		longest = downWait
+	}
+	if (q.stuck || len(q.free) == 0) && (d < 0 || d > longest) {
+		return longest
 	}
 	return d
 }

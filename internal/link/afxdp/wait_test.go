@@ -199,14 +199,17 @@ func TestSend_FramesOfADownInterfaceLeaveLater(t *testing.T) {
 	if !q.stuck {
 		t.Fatal("the interface took a frame while down")
 	}
-	if got := q.limit(-1); got != stuckWait {
-		t.Errorf("Wait would sleep %v with a frame left to send", got)
+	if got := q.limit(-1); got != downWait {
+		t.Errorf("Wait would sleep %v with a frame left to send and nobody to take it", got)
 	}
 	setUp(t, p, 0, true)
 	var rx [1]link.Frame
 	limit := time.Now().Add(patience)
 	for q.stuck && time.Now().Before(limit) {
 		q.Release(rx[:q.Recv(0, rx[:])])
+	}
+	if q.down {
+		t.Error("it takes the interface for down still")
 	}
 	if got := r.next(t); string(got[42:]) != "late" {
 		t.Errorf("the peer received %x", got)
