@@ -5,7 +5,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -166,46 +164,44 @@ func limitLocked(octets uint64) error {
 func TestUnit_ServesWithItsRightsAndNoOthers(t *testing.T) {
 	r := unitRights(t)
 	w := newTestWorld(t)
-	p := start(t, options{in: w.server().Namespace, env: []string{r.spec()}}, unitArgs(t, w)...)
-	p.await("echo")
-	checkStatus(t, p.cmd.Process.Pid, r)
-	c, err := w.dial(t.Context(), "tcp4", stackAddress+":7")
-	if err != nil {
-		t.Fatal(err)
+	for _, address := range []string{stackAddress, kernelAddress} {
+		p := start(t, options{in: w.server().Namespace, env: []string{r.spec()}}, unitArgs(t, w, address)...)
+		p.await("echo")
+		checkStatus(t, p.cmd.Process.Pid, r)
+		c, err := w.dial(t.Context(), "tcp4", address+":80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := lineBack(c); err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
+		c.Close()
+		p.signal(syscall.SIGTERM)
+		if code := p.exit(); code != exitOK {
+			t.Errorf("%s: exit code %d: %s", address, code, p.stderr)
+		}
+		checkNoXDP(t, w.server())
 	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(10 * time.Second))
-	back := make([]byte, 5)
-	if _, err := c.Write([]byte("least")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(c, back); err != nil || string(back) != "least" {
-		t.Errorf("%q came back: %v", back, err)
-	}
-	c.Close()
-	p.signal(syscall.SIGTERM)
-	if code := p.exit(); code != exitOK {
-		t.Errorf("exit code %d: %s", code, p.stderr)
-	}
-	checkNoXDP(t, w.server())
 }
 
-// unitArgs serve as the unit does, but echo, and with few frames.
-func unitArgs(t *testing.T, w *world) []string {
+// unitArgs serve as the unit does, but echo, and with few frames: at an address
+// of the stack's own, or shared with the kernel.
+func unitArgs(t *testing.T, w *world, address string) []string {
 	t.Helper()
 	args := strings.Fields(one(t, unit(t), "ExecStart"))[1:]
 	at := slices.Index(args, "--config")
 	if at < 0 || args[0] != "serve" || !slices.Contains(args, "--root") {
 		t.Fatalf("the unit runs %q", args)
 	}
-	path := file(t, fmt.Sprintf("addresses = [%q]\nconnections = 4096\nring_memory = \"64MiB\"\n[link.afxdp]\ninterface = %q\nframes = 512\n",
-		stackAddress+prefixBits, w.server().Interface))
+	path := file(t, fmt.Sprintf("addresses = [%q]\nconnections = 4096\nring_memory = \"64MiB\"\n[link.afxdp]\ninterface = %q\nframes = 512\nshared = %t\n",
+		address+prefixBits, w.server().Interface, address == kernelAddress))
 	for at := path; at != os.TempDir() && at != "/"; at = filepath.Dir(at) { // nobody must get there
 		if err := os.Chmod(at, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return []string{"serve", "--config", path, "--echo", "--listen", ":7"}
+	return []string{"serve", "--config", path, "--echo"}
 }
 
 // checkStatus reads what the kernel says of a process's rights.
@@ -243,13 +239,17 @@ func TestUnit_EveryRightIsNeededAndTheErrorNamesIt(t *testing.T) {
 	for i, name := range r.capabilities {
 		t.Run("without "+name, func(t *testing.T) {
 			less := rights{slices.Delete(slices.Clone(r.capabilities), i, i+1), r.memlock}
-			checkFails(t, w, options{env: []string{less.spec()}}, unitArgs(t, w), "lacks "+name, "setcap")
+			address, names := stackAddress, []string{"lacks " + name, "setcap"}
+			if name == "CAP_NET_BIND_SERVICE" {
+				address, names = kernelAddress, []string{"port 80", "needs " + name}
+			}
+			checkFails(t, w, options{env: []string{less.spec()}}, unitArgs(t, w, address), names...)
 			checkNoXDP(t, w.server())
 		})
 	}
 	t.Run("without LimitMEMLOCK", func(t *testing.T) {
 		less := rights{r.capabilities, 64 << 10}
-		checkFails(t, w, options{env: []string{less.spec()}}, unitArgs(t, w), "locked memory", "LimitMEMLOCK=infinity")
+		checkFails(t, w, options{env: []string{less.spec()}}, unitArgs(t, w, stackAddress), "locked memory", "LimitMEMLOCK=infinity")
 		checkNoXDP(t, w.server())
 	})
 }
