@@ -96,12 +96,6 @@ require = "native"
 
 func TestConfiguration_FlagsWinOverTheFile(t *testing.T) {
 	path := file(t, wholeFile)
-	prefixes := func(s ...string) (out []netip.Prefix) {
-		for _, p := range s {
-			out = append(out, netip.MustParsePrefix(p))
-		}
-		return out
-	}
 	for _, c := range []struct {
 		name   string
 		args   []string
@@ -136,6 +130,65 @@ func TestConfiguration_FlagsWinOverTheFile(t *testing.T) {
 				t.Errorf("the flags say %+v", f)
 			}
 		})
+	}
+}
+
+// Which link there is: --link's, or the file's, or AF_XDP; and what the flags make of it.
+func TestConfiguration_TheFlagOrTheFileChoosesTheLink(t *testing.T) {
+	for _, c := range []struct {
+		name, file, flags string
+		want              mtcp.Link
+	}{
+		{"Neither", "", "--iface eth0", mtcp.AFXDP{Interface: "eth0"}},
+		{"FileWithoutLink", "backlog = 7\n", "--iface eth0", mtcp.AFXDP{Interface: "eth0"}},
+		{"File", "[link.tap]\nqueues = 2\n", "", mtcp.TAP{Queues: 2}},
+		{"FileAndFlags", "[link.tap]\nqueues = 2\nmtu = 1400\npeer = [\"10.0.0.1/24\"]\n", "--queues 3 --iface t0", mtcp.TAP{Interface: "t0", Queues: 3, MTU: 1400, Peer: prefixes("10.0.0.1/24")}},
+		{"Peer", "[link.tap]\npeer = [\"10.0.0.1/24\"]\n", "--peer 10.0.0.9/24", mtcp.TAP{Peer: prefixes("10.0.0.9/24")}},
+		{"Memif", "[link.memif]\nsocket = \"@x\"\n", "", mtcp.Memif{Socket: "@x"}},
+		{"FlagOverFile", "[link.tap]\nqueues = 2\n", "--link afxdp --iface eth0", mtcp.AFXDP{Interface: "eth0"}},
+		{"FlagLikeFile", "[link.tap]\nqueues = 2\n", "--link tap", mtcp.TAP{Queues: 2}},
+		{"Shared", "[link.afxdp]\nshared = true\nports = [80]\ndial_ports = 7\n", "", mtcp.AFXDP{Shared: true, Ports: []uint16{80}, DialPorts: 7}},
+		{"SharedByFlag", "[link.afxdp]\nports = [80]\n", "--shared --ports 81,82", mtcp.AFXDP{Shared: true, Ports: []uint16{81, 82}}},
+		{"FrameSize", "[link.afxdp]\nframe_size = 2048\n", "--frame-size 4096", mtcp.AFXDP{FrameSize: 4096}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			args := strings.Fields(c.flags)
+			if c.file != "" {
+				args = append(args, "--config", file(t, c.file))
+			}
+			got, f, err := flagged(t, args...)
+			if err != nil || !reflect.DeepEqual(got.Link, c.want) {
+				t.Errorf("got %#v, %v, want %#v", got.Link, err, c.want)
+			}
+			// What is checked and printed comes from the flags.
+			if x, ok := c.want.(mtcp.AFXDP); ok && (f.Shared != x.Shared || !reflect.DeepEqual(f.Ports, x.Ports)) {
+				t.Errorf("the flags say %+v", f)
+			}
+			if x, ok := c.want.(mtcp.TAP); ok && len(f.Peer) != len(x.Peer) {
+				t.Errorf("the flags say %+v", f)
+			}
+		})
+	}
+}
+
+func TestServe_OfAFileIsCheckedAsThatOfFlags(t *testing.T) {
+	for text, names := range map[string][]string{
+		"[link.afxdp]\ninterface = \"lo\"\nports = [80]\n":                          {"--ports", "--shared"},
+		"gateway = \"10.0.0.1\"\n[link.afxdp]\ninterface = \"lo\"\nshared = true\n": {"--gateway", "kernel's routes"},
+		"addresses = [\"10.0.0.2/24\"]\n":                                           {"--iface eth0"},
+		"[link.tap]\n":                                                              {"--addr 10.0.0.2/24"},
+		"addresses = [\"10.0.0.2/24\"]\n[link.tap]\npeer = [\"10.0.1.1/24\"]\n":     {"--peer", "10.0.1.1/24", "10.0.0.2/24"},
+	} {
+		code, _, stderr := execute("serve", "--echo", "--config", file(t, text))
+		if code != exitUsage {
+			t.Errorf("%q: exit code %d", text, code)
+		}
+		checkOneLine(t, stderr, names...)
+	}
+	// Addresses of a file are no flags that say nothing with the kernel.
+	path := file(t, "addresses = [\"10.0.0.2/24\"]\n[link.afxdp]\ninterface = \"lo\"\n")
+	if _, _, err := flagged(t, "--config", path, "--link", "kernel"); err != nil {
+		t.Error(err)
 	}
 }
 
