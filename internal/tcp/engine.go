@@ -28,6 +28,7 @@ type Config struct {
 	SynAckRetries  int
 	Retries        int // R2 in retransmissions
 	OrphanRetries  int
+	UserTimeout    time.Duration // 0: by retransmissions
 	KeepIdle       time.Duration
 	KeepInterval   time.Duration
 	KeepCount      int
@@ -42,6 +43,7 @@ type Config struct {
 	DelayFirstAck  bool // no quick ACKs at the start of a connection
 	RcvBuf         int  // first receive window, octets
 	RcvBufMax      int  // bound of autotuning
+	SndBuf         int  // before the congestion window asks for more
 	SndBufMax      int
 	IdleRings      time.Duration // rings of an idle connection go back after this
 	ChallengeLimit int           // challenge ACKs per connection and second
@@ -68,6 +70,7 @@ func DefaultConfig() Config {
 		WindowScale:    8,
 		RcvBuf:         64 << 10,
 		RcvBufMax:      ring.MaxSize,
+		SndBuf:         64 << 10,
 		SndBufMax:      ring.MaxSize,
 		IdleRings:      500 * time.Millisecond,
 		ChallengeLimit: 10,
@@ -138,6 +141,7 @@ type Resources struct {
 // New returns an engine.
 func New(cfg Config, r Resources) *Engine {
 	cfg.WindowScale = min(max(cfg.WindowScale, 0), wire.MaxWScale)
+	cfg.SndBuf = max(cfg.SndBuf, firstRing)
 	return &Engine{
 		cfg:    cfg,
 		blocks: r.Blocks,
@@ -164,19 +168,20 @@ func (e *Engine) tx(t *TCB) ring.Stream { return e.blocks[t.slot].Tx(e.mem) }
 // open prepares a TCB for the slot i. Every connection begins here.
 func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu int, now mono.Time) {
 	*t = TCB{
-		slot:      i,
-		key:       k,
-		mss:       mssFor(mtu),
-		ourMSS:    mssFor(mtu),
-		rto:       micros(e.cfg.RTOInitial),
-		rcvMSS:    defaultMSS,
-		rcvBuf:    uint32(e.cfg.RcvBuf),
-		sndBuf:    firstSndBuf,
-		keepIdle:  seconds(e.cfg.KeepIdle),
-		keepIntvl: seconds(e.cfg.KeepInterval),
-		keepCount: uint8(min(e.cfg.KeepCount, 255)),
-		linger:    lingerOff,
-		tsOffset:  e.timestampOffset(k),
+		slot:        i,
+		key:         k,
+		mss:         mssFor(mtu),
+		ourMSS:      mssFor(mtu),
+		rto:         micros(e.cfg.RTOInitial),
+		rcvMSS:      defaultMSS,
+		rcvBuf:      uint32(e.cfg.RcvBuf),
+		sndBuf:      uint32(e.cfg.SndBuf),
+		userTimeout: millis(e.cfg.UserTimeout),
+		keepIdle:    seconds(e.cfg.KeepIdle),
+		keepIntvl:   seconds(e.cfg.KeepInterval),
+		keepCount:   uint8(min(e.cfg.KeepCount, 255)),
+		linger:      lingerOff,
+		tsOffset:    e.timestampOffset(k),
 	}
 	if e.cfg.NoDelay {
 		t.flags |= flagNoDelay

@@ -12,8 +12,7 @@ const (
 	maxRanges  = 64  // holes kept per direction and connection
 	maxReplies = 128 // connectionless segments queued
 
-	firstRing   = 4 << 10  // octets of the first ring of a direction
-	firstSndBuf = 64 << 10 // send buffer before the congestion window asks for more
+	firstRing = 4 << 10 // octets of the first ring of a direction
 
 	minQuickAcks = 2
 	maxQuickAcks = 16

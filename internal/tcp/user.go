@@ -262,6 +262,9 @@ func (e *Engine) Set(t *TCB, o sock.Option, v uint64, now mono.Time) {
 		}
 	case sock.OptUserTimeout:
 		t.userTimeout = millis(time.Duration(v))
+		if v == 0 {
+			t.userTimeout = millis(e.cfg.UserTimeout)
+		}
 	case sock.OptRcvBuf:
 		e.setRcvBuf(t, v)
 	case sock.OptSndBuf:
