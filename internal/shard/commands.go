@@ -30,7 +30,7 @@ func (s *Shard) commands(now mono.Time) int {
 func (s *Shard) command(c *sock.Command, now mono.Time) {
 	switch c.Op {
 	case sock.OpConnect:
-		s.connect(c, now)
+		s.Connect(c, now)
 		return
 	case sock.OpCancel:
 		s.cancel(c.Token)
@@ -79,8 +79,9 @@ func (s *Shard) release(t *tcp.TCB, i slab.Index, abort bool, now mono.Time) {
 	s.touch(t)
 }
 
-// connect is an active open: OpConnect.
-func (s *Shard) connect(c *sock.Command, now mono.Time) {
+// Connect is an active open: OpConnect, or with settings from a function of
+// OpCall.
+func (s *Shard) Connect(c *sock.Command, now mono.Time, settings ...sock.Setting) {
 	k, why := s.newKey(c)
 	if why != sock.OK {
 		s.events.Dialed(c.Token, sock.Accepted{}, why)
@@ -99,7 +100,7 @@ func (s *Shard) connect(c *sock.Command, now mono.Time) {
 		return
 	}
 	t := s.tcbs.At(i)
-	s.engine.Connect(t, i, k, s.host.PathMTU(wire.IPv4(k.RemoteIP), now), now)
+	s.engine.Connect(t, i, k, s.host.PathMTU(wire.IPv4(k.RemoteIP), now), now, settings...)
 	s.dials[i] = c.Token
 	s.touch(t)
 }

@@ -28,12 +28,14 @@ type listener struct {
 	promised int // handshakes completed in this batch, not in the queue yet
 	synLimit int // bound of halfOpen
 	queue    *sock.AcceptQueue
+	settings []sock.Setting // of the connections that come through it
 }
 
 // Listen opens a port. ip 0 means every address. The listener takes up to
 // backlog established connections that nobody has accepted yet, and as many
-// again that are half open. Shard's goroutine only (OpCall).
-func (s *Shard) Listen(ip wire.IPv4, port uint16, backlog int, q *sock.AcceptQueue) sock.Errno {
+// again that are half open; they begin with the settings. Shard's goroutine only
+// (OpCall).
+func (s *Shard) Listen(ip wire.IPv4, port uint16, backlog int, q *sock.AcceptQueue, settings ...sock.Setting) sock.Errno {
 	if ip != 0 && !s.host.IsLocal(ip) {
 		return sock.NotLocal
 	}
@@ -47,7 +49,7 @@ func (s *Shard) Listen(ip wire.IPv4, port uint16, backlog int, q *sock.AcceptQue
 	l := &s.listening[place]
 	*l = listener{
 		ip: uint32(ip), port: port, open: true, serial: l.serial + 1,
-		backlog: backlog, synLimit: max(2*backlog, 64), queue: q,
+		backlog: backlog, synLimit: max(2*backlog, 64), queue: q, settings: settings,
 	}
 	return sock.OK
 }
@@ -138,7 +140,7 @@ func (s *Shard) accept(a *arrival, place uint32, floor seq.Value, afterFloor boo
 	l.oldest.push(s.tcbs.Handle(i), l.synLimit)
 	t := s.tcbs.At(i)
 	mtu := s.host.PathMTU(wire.IPv4(a.key.RemoteIP), now)
-	s.engine.Accept(t, i, a.key, mtu, l.id(place), &a.seg, floor, afterFloor, now)
+	s.engine.Accept(t, i, a.key, mtu, l.id(place), &a.seg, floor, afterFloor, now, l.settings...)
 	s.touch(t)
 }
 

@@ -100,7 +100,7 @@ func (e *Engine) advance(t *TCB, ack seq.Value, o *wire.Options, now mono.Time) 
 	e.sampleRTT(t, ack, o, now)
 	t.sndUna = ack
 	t.backoff = 0
-	t.flags &^= flagPersist
+	t.flags &^= flagPersist | flagMore
 	if ack == t.sndNxt {
 		t.rexmtAt = 0
 	} else {

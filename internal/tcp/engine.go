@@ -162,7 +162,7 @@ func (e *Engine) rx(t *TCB) ring.Stream { return e.blocks[t.slot].Rx(e.mem) }
 func (e *Engine) tx(t *TCB) ring.Stream { return e.blocks[t.slot].Tx(e.mem) }
 
 // open prepares a TCB for the slot i. Every connection begins here.
-func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu int, now mono.Time) {
+func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu int, settings []sock.Setting) {
 	*t = TCB{
 		slot:      i,
 		key:       k,
@@ -185,10 +185,13 @@ func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu int, now mono.Time)
 		t.flags |= flagKeepAlive
 	}
 	e.blocks[i].Reset()
+	for _, s := range settings {
+		e.set(t, s.Option, s.Value)
+	}
 }
 
 // mssFor returns the MSS that an MTU allows, options included (RFC 9293 §3.7.1).
-func mssFor(mtu int) uint16 { return uint16(min(max(mtu-headersIPv4, minMSS), maxMSS)) }
+func mssFor(mtu int) uint16 { return uint16(min(max(mtu-headersIPv4, leastMSS), maxMSS)) }
 
 // PopReply takes the oldest connectionless segment.
 func (e *Engine) PopReply(r *Reply) bool {

@@ -66,7 +66,7 @@ func (e *Engine) PathMTU(t *TCB, mtu int, at seq.Value, now mono.Time) bool {
 	if !at.InWindow(t.sndUna, seq.Size(t.flight())) {
 		return false
 	}
-	mss := mssFor(mtu)
+	mss := max(mssFor(mtu), min(minMSS, t.mss)) // anybody can claim a tiny MTU
 	if mss >= t.mss {
 		return true
 	}

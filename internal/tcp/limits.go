@@ -6,6 +6,7 @@ import "time"
 const (
 	defaultMSS  = 536 // of a peer that offers none (MUST-15)
 	minMSS      = 48  // below this a peer's offer is not believed: 40 octets of options and 8 of text
+	leastMSS    = 28 // of an interface with IPv4's least MTU
 	maxMSS      = 65495
 	headersIPv4 = 40 // IPv4 and TCP without options
 

@@ -176,7 +176,7 @@ func (t *TCB) worthSending(p plan, avail, full seq.Size) bool {
 		return true
 	case p.n < avail: // the window cuts it short
 		return uint32(p.n) >= t.sndMax/2
-	case t.has(flagCork):
+	case t.flags&(flagCork|flagMore) != 0:
 		return false
 	case t.has(flagNoDelay):
 		return true
@@ -202,7 +202,7 @@ func (e *Engine) restartAfterIdle(t *TCB, now mono.Time) {
 func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 	h := wire.TCP{Seq: p.seq, Ack: t.rcvNxt, Flags: wire.ACK}
 	end := p.seq.Add(p.n)
-	if p.n > 0 && end == t.sndEnd {
+	if p.n > 0 && end == t.sndEnd && t.flags&(flagUnpushed|flagForce) != flagUnpushed {
 		h.Flags |= wire.PSH // MUST-61: nothing follows for now
 	}
 	if p.fin {

@@ -118,18 +118,25 @@ func (e *Engine) setPipe(t *TCB) {
 		t.pipe = flight
 		return
 	}
-	lost := t.lostEnd.Minus(t.sndUna)
-	resent := seq.Min(t.highRxt, t.lostEnd).Minus(t.sndUna)
-	gone := uint32(0)
+	lost, resent := e.lostNow(t)
+	gone := t.sackedOctets
+	if t.sacked == 0 && !t.has(flagSACK) && t.recovery != recoveryLoss {
+		gone = min(uint32(t.dupAcks)*uint32(t.segmentSize()), flight-min(flight, lost))
+	}
+	t.pipe = flight - min(flight, gone+lost) + resent
+}
+
+// lostNow returns how many octets count as lost, and how many of them have been
+// sent again.
+func (e *Engine) lostNow(t *TCB) (lost, resent uint32) {
+	again := seq.Min(t.highRxt, t.lostEnd)
+	lost, resent = uint32(t.lostEnd.Minus(t.sndUna)), uint32(again.Minus(t.sndUna))
 	if t.sacked != 0 {
 		set := e.ranges.At(t.sacked)
-		gone = t.sackedOctets
-		lost -= set.below(t.lostEnd)
-		resent -= set.below(seq.Min(t.highRxt, t.lostEnd))
-	} else if !t.has(flagSACK) && t.recovery != recoveryLoss {
-		gone = min(uint32(t.dupAcks)*uint32(t.segmentSize()), flight-min(flight, uint32(lost)))
+		lost -= uint32(set.below(t.lostEnd))
+		resent -= uint32(set.below(again))
 	}
-	t.pipe = flight - min(flight, gone+uint32(lost)) + uint32(resent)
+	return lost, resent
 }
 
 // lostHole returns the next stretch to be retransmitted, empty if there is

@@ -140,6 +140,9 @@ const (
 	flagSndBufSet                  //
 	flagTuning                     // tuneSeq, tuneAt are valid
 	flagSoft                       // soft holds an error that may pass
+	flagMore                       // the writer has more to say: until the next acknowledgment only full segments
+	flagUnpushed                   // and the end of what it wrote is not to be pushed
+	flagBurst                      // what was sent last, at sentAt, was new text
 )
 
 func (t *TCB) has(f flag) bool { return t.flags&f != 0 }

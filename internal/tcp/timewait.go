@@ -132,7 +132,7 @@ func (e *Engine) PutReply(b []byte, r *Reply) int {
 	if r.HasTS {
 		o.Present, o.TSVal, o.TSEcr = wire.HasTimestamp, r.TSVal, r.TSEcr
 	}
-	n := wire.TCPHeaderLen + wire.PutOptions(b[wire.TCPHeaderLen:wire.TCPMaxHeaderLen], &o, false)
+	n := wire.TCPHeaderLen + putOptions(b[wire.TCPHeaderLen:], &o, false)
 	wire.PutTCP(b, &wire.TCP{
 		SrcPort: r.Key.LocalPort, DstPort: r.Key.RemotePort,
 		Seq: r.Seq, Ack: r.Ack, Flags: r.Flags, Window: r.Window, HeaderLen: uint8(n),
