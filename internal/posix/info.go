@@ -82,13 +82,10 @@ func (h *Host) encodeInfo(i *tcp.Info, s *socket) []byte {
 	u32(88, i.Reordering)
 	u32(96, i.RcvBuf)
 	u32(100, i.TotalResent)
-	u64(120, i.AckedOctets)
-	u64(128, i.ReceivedOctets)
 	u32(144, i.Unsent)
 	u32(148, uint32(i.MinRTT.Microseconds()))
 	u64(168, uint64(i.Busy.Microseconds()))
 	u64(176, uint64(i.WindowLimited.Microseconds()))
-	u32(192, i.Delivered)
 	u32(228, i.SndWnd)
 	u32(232, i.RcvWnd)
 	return b

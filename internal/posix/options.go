@@ -86,10 +86,6 @@ func (s *socket) setTCP(name, n int) syscall.Errno {
 	case syscall.TCP_NODELAY:
 		s.v.noDelay = n != 0
 		s.tell(sock.OptNoDelay, truth(n))
-		if n != 0 && s.v.cork { // it pushes what a cork holds
-			s.tell(sock.OptCork, 0)
-			s.tell(sock.OptCork, 1)
-		}
 	case syscall.TCP_CORK:
 		s.v.cork = n != 0
 		s.tell(sock.OptCork, truth(n))
@@ -98,6 +94,7 @@ func (s *socket) setTCP(name, n int) syscall.Errno {
 			return syscall.EINVAL
 		}
 		s.v.maxSeg = n
+		s.tell(sock.OptMSS, uint64(n))
 	case syscall.TCP_KEEPIDLE:
 		if n < 1 || n > 32767 {
 			return syscall.EINVAL

@@ -78,6 +78,9 @@ func (s *socket) tell(o sock.Option, value uint64) {
 	switch s.phase {
 	case connected:
 		s.app.Set(o, value)
+	case listening:
+		h := s.host
+		h.do(func() { h.shard.Relisten(s.local.IP, s.local.Port, s.v.settings()...) })
 	case connecting:
 		s.v.late = append(s.v.late, sock.Setting{Option: o, Value: value})
 	}

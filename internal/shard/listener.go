@@ -54,6 +54,13 @@ func (s *Shard) Listen(ip wire.IPv4, port uint16, backlog int, q *sock.AcceptQue
 	return sock.OK
 }
 
+// Relisten changes the settings of a listener's connections to come.
+func (s *Shard) Relisten(ip wire.IPv4, port uint16, settings ...sock.Setting) {
+	if place, ok := s.listeners.Lookup(uint32(ip), port); ok {
+		s.listening[place].settings = settings
+	}
+}
+
 func (s *Shard) freeListener() int {
 	for i := 1; i < len(s.listening); i++ {
 		if !s.listening[i].open {

@@ -103,6 +103,9 @@ func (e *Engine) advance(t *TCB, ack seq.Value, o *wire.Options, now mono.Time) 
 	t.flags &^= flagPersist | flagMore
 	if ack == t.sndNxt {
 		t.rexmtAt = 0
+		if ack.GreaterEq(t.sndEnd) {
+			t.waitsFor(waitsNot, now)
+		}
 	} else {
 		t.rexmtAt = now.Add(t.timeout())
 	}
@@ -129,7 +132,7 @@ func (e *Engine) growWindow(t *TCB, acked, flight uint32, now mono.Time) {
 		return
 	}
 	mss := t.segmentSize()
-	limited := flight+uint32(mss) > t.cc.Cwnd || t.cc.Cwnd < t.cc.Ssthresh && 2*flight > t.cc.Cwnd
+	limited := t.has(flagCwndFull) || t.cc.Cwnd < t.cc.Ssthresh && t.cc.Cwnd < 2*t.maxOut
 	cc.OnAck(&t.cc, cc.Ack{
 		Now:         now,
 		Acked:       acked,

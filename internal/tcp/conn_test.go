@@ -79,6 +79,7 @@ type sent struct {
 // newRig returns a rig without a connection. Its pool holds mib MiB.
 func newRig(tb testing.TB, mib int, conf func(*Config)) *rig {
 	cfg := DefaultConfig()
+	cfg.NoBundles = true // most tests are not about them
 	if conf != nil {
 		conf(&cfg)
 	}

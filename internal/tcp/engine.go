@@ -39,6 +39,7 @@ type Config struct {
 	NoTimestamps   bool
 	NoSACK         bool
 	NoScaling      bool
+	NoBundles      bool // PSH only where text ends, not at the end of each bundle of segments
 	DelayFirstAck  bool // no quick ACKs at the start of a connection
 	RcvBuf         int  // first receive window, octets
 	RcvBufMax      int  // bound of autotuning

@@ -11,45 +11,42 @@ import (
 
 // Info is a snapshot of a connection. Octets unless a name says otherwise.
 type Info struct {
-	State          State
-	Recovering     bool // fast recovery
-	AfterTimeout   bool // recovery after a retransmission time-out
-	Disordered     bool // something is out of order, and not taken for lost yet
-	SACK           bool
-	Timestamps     bool
-	Scaling        bool
-	SndScale       uint8
-	RcvScale       uint8
-	Backoff        uint8
-	Probes         uint8
-	MSS            uint16 // text of a full segment
-	AdvertisedMSS  uint16
-	RcvMSS         uint16 // largest segment of the peer
-	SRTT           time.Duration
-	RTTVar         time.Duration
-	RTO            time.Duration
-	Cwnd           uint32
-	Ssthresh       uint32
-	InFlight       uint32 // sent and not cumulatively acknowledged
-	Sacked         uint32
-	Lost           uint32
-	Resent         uint32 // of what is lost, sent again
-	Unsent         uint32
-	SndWnd         uint32
-	RcvWnd         uint32
-	RcvBuf         uint32
-	SndBuf         uint32
-	MinRTT         time.Duration
-	Reordering     uint32 // segments by which the network was seen to reorder
-	Delivered      uint32 // segments
-	TotalResent    uint32 // segments
-	AckedOctets    uint64
-	ReceivedOctets uint64
-	Busy           time.Duration // with text unacknowledged or unsent
-	WindowLimited  time.Duration // of that, for want of a window
-	LastReceived   time.Duration // since the last acceptable segment
-	LastData       time.Duration // since the last text
-	LastSent       time.Duration // since text was last sent
+	State         State
+	Recovering    bool // fast recovery
+	AfterTimeout  bool // recovery after a retransmission time-out
+	Disordered    bool // something is out of order, and not taken for lost yet
+	SACK          bool
+	Timestamps    bool
+	Scaling       bool
+	SndScale      uint8
+	RcvScale      uint8
+	Backoff       uint8
+	Probes        uint8
+	MSS           uint16 // text of a full segment
+	AdvertisedMSS uint16
+	RcvMSS        uint16 // largest segment of the peer
+	SRTT          time.Duration
+	RTTVar        time.Duration
+	RTO           time.Duration
+	Cwnd          uint32
+	Ssthresh      uint32
+	InFlight      uint32 // sent and not cumulatively acknowledged
+	Sacked        uint32
+	Lost          uint32
+	Resent        uint32 // of what is lost, sent again
+	Unsent        uint32
+	SndWnd        uint32
+	RcvWnd        uint32
+	RcvBuf        uint32
+	SndBuf        uint32
+	MinRTT        time.Duration
+	Reordering    uint32        // segments by which the network was seen to reorder
+	TotalResent   uint32        // segments
+	Busy          time.Duration // with text unacknowledged or unsent
+	WindowLimited time.Duration // of that, for want of a window
+	LastReceived  time.Duration // since the last acceptable segment
+	LastData      time.Duration // since the last text
+	LastSent      time.Duration // since text was last sent
 }
 
 // Info returns a snapshot of t.
@@ -71,6 +68,10 @@ func (e *Engine) Info(t *TCB, now mono.Time) Info {
 		SndWnd: t.sndWnd, RcvBuf: t.rcvBuf, SndBuf: t.sndBuf,
 		LastReceived: now.Sub(t.rcvAt), LastSent: now.Sub(t.sentAt),
 	}
+	i.MinRTT = time.Duration(t.minRTT) * time.Microsecond
+	i.Reordering, i.TotalResent = dupThresh, t.resent
+	i.LastData = fromMillis(milliClock(now) - t.dataAt)
+	i.Busy, i.WindowLimited = t.account(now)
 	if t.state >= Established {
 		i.RcvWnd = uint32(t.rcvAdv.Minus(t.rcvNxt))
 	}

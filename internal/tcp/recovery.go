@@ -38,8 +38,10 @@ func (e *Engine) recover(t *TCB, in *ackNews, now mono.Time) {
 			e.enterFastRecovery(t, in, now)
 			return
 		}
-		if t.dupAcks == 0 && !wasFast {
-			e.growWindow(t, in.acked, in.flight, now)
+		if t.dupAcks == 0 && !wasFast && in.advanced {
+			// What a duplicate ACK or a SACK block stood for was counted then: the
+			// window did not grow for it, so that it grew no faster for disorder.
+			e.growWindow(t, in.delivered, in.flight, now)
 		}
 	case recoveryFast:
 		e.reduceProportionally(t, in)

@@ -291,7 +291,7 @@ func TestSegmentArrives_Closing(t *testing.T) {
 		{in: "F. 1 ack 1", next: Closing, out: ". 2 ack 2", drop: drop.SeqUnacceptable, why: "our ACK was lost; an ACK outside the window does not count"},
 		{in: "F. 2 ack 2", next: TimeWait, why: "the ACK counts"},
 		{in: "P. 2:9 ack 1", next: Closing, why: "no text after a FIN"},
-		{in: "R 2", next: Closed, why: "closed all the same: no error"},
+		{in: "R 2", next: Closed, errno: sock.Reset, why: "closed all the same, but not in order"},
 	} {
 		runCell(t, Closing, x)
 	}
@@ -305,7 +305,7 @@ func TestSegmentArrives_LastAck(t *testing.T) {
 		{in: "F. 1 ack 1", next: LastAck, out: ". 2 ack 2", drop: drop.SeqUnacceptable, why: "our ACK was lost"},
 		{in: "F. 2 ack 2", next: Closed, why: "the ACK counts"},
 		{in: "P. 2:9 ack 1", next: LastAck, why: "no text after a FIN"},
-		{in: "R 2", next: Closed, why: "closed all the same: no error"},
+		{in: "R 2", next: Closed, errno: sock.Reset, why: "closed all the same, but not in order"},
 	} {
 		runCell(t, LastAck, x)
 	}

@@ -65,6 +65,7 @@ func (e *Engine) simultaneousOpen(t *TCB, s *Segment) drop.Reason {
 // has closed meanwhile.
 func (e *Engine) establish(t *TCB, now mono.Time) {
 	e.setState(t, Established)
+	t.dataAt = milliClock(now)
 	t.verdict |= Opened
 	t.want &^= WantControl
 	if t.has(flagKeepAlive) && !t.has(flagOrphan) {

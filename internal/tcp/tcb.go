@@ -106,6 +106,19 @@ type TCB struct {
 	challenges   uint8 // challenge ACKs in that second
 	tos, ttl     uint8
 	soft, errno  uint8 // sock.Errno
+
+	// Line 5: what is measured, and how bursts are cut.
+	clockedAt mono.Time     // when the account of busy and limited was last drawn up
+	busy      time.Duration // with text unacknowledged or unsent
+	limited   time.Duration // of that, for want of a peer's window
+	waits     waiting       // for what, since clockedAt
+	bundle    uint8         // segments sent since the last push, in this burst
+	dataAt    uint32        // when the last text came, ms clock
+	maxOut    uint32        // most octets in flight in the last round trip
+	outSeq    seq.Value     // which ends when this is acknowledged
+	minRTT    uint32        // µs
+	resent    uint32        // segments
+	_         [16]byte
 }
 
 // lingerOff means that Close goes on in the background without limit.
@@ -142,7 +155,8 @@ const (
 	flagSoft                       // soft holds an error that may pass
 	flagMore                       // the writer has more to say: until the next acknowledgment only full segments
 	flagUnpushed                   // and the end of what it wrote is not to be pushed
-	flagBurst                      // what was sent last, at sentAt, was new text
+	flagUncork                     // once: what waits behind a cork goes out
+	flagCwndFull                   // the congestion window held us back in the last round trip
 )
 
 func (t *TCB) has(f flag) bool { return t.flags&f != 0 }

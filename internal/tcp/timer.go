@@ -145,6 +145,7 @@ func (e *Engine) onPersist(t *TCB, now mono.Time) {
 	}
 	if t.sndWnd > 0 { // room for something: the override time-out
 		t.flags |= flagForce
+		t.flags &^= flagUnpushed
 		t.want |= WantData
 		t.flags &^= flagPersist
 		return

@@ -52,6 +52,9 @@ func (e *Engine) Send(t *TCB, now mono.Time) {
 		return
 	}
 	t.sndEnd = end
+	if t.waits == waitsNot {
+		t.waitsFor(waitsBusy, now)
+	}
 	e.armIdle(t, now)
 	if t.state == Established || t.state == CloseWait {
 		t.want |= WantData
@@ -224,7 +227,10 @@ func (e *Engine) Set(t *TCB, o sock.Option, v uint64, now mono.Time) {
 	}
 	e.set(t, o, v)
 	if o == sock.OptNoDelay || o == sock.OptCork {
-		t.flags &^= flagMore // whatever the change was: what waits is looked at again
+		t.flags &^= flagMore | flagUncork
+		if v != 0 && o == sock.OptNoDelay && t.sndEnd.Greater(t.sndNxt) {
+			t.flags |= flagUncork // as in Linux it opens a cork once
+		}
 		t.wantUnsent()
 	}
 	if o >= sock.OptKeepAlive && o <= sock.OptKeepCount && t.state.in(kept) && !t.has(flagOrphan) {
