@@ -24,6 +24,7 @@ var layers = map[string]int{
 	"capi/packetdrill":    9, // the only cgo: a library for another program
 	".":                   8,
 	"internal/stack":      7,
+	"internal/script":     7, // scripts in packetdrill's language: test support
 	"internal/posix":      6, // socket calls in virtual time: test support
 	"internal/runner":     6,
 	"internal/sim":        6,

@@ -152,6 +152,7 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 		Blocks: blocks,
 		Pool:   s.pool,
 		Ranges: max(cfg.Connections/8, 64),
+		MTU:    s.info.MTU,
 		Secret: cfg.Secret,
 		Seed:   rnd.Uint64(),
 	})

@@ -108,6 +108,8 @@ type Engine struct {
 	key    prf.Key
 	rnd    prf.Rand
 
+	linkMTU int
+
 	Stats Stats
 
 	// replies are segments that no TCB sends: resets for unknown
@@ -132,6 +134,7 @@ type Resources struct {
 	Blocks []sock.Block // indexed by slot
 	Pool   *ring.Pool
 	Ranges int // how many connections may have holes at once
+	MTU    int // of the link; 0: as the path to each peer
 	Secret prf.Key
 	Seed   uint64
 }
@@ -147,6 +150,8 @@ func New(cfg Config, r Resources) *Engine {
 		ranges: slab.New(make([]rangeSet, r.Ranges+1)),
 		key:    r.Secret,
 		rnd:    prf.NewRand(r.Seed),
+
+		linkMTU: r.MTU,
 	}
 }
 
@@ -168,7 +173,7 @@ func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu int, settings []soc
 		slot:      i,
 		key:       k,
 		mss:       mssFor(mtu),
-		ourMSS:    mssFor(mtu),
+		ourMSS:    mssFor(max(mtu, e.linkMTU)), // what we can receive has nothing to do with the path there
 		rto:       micros(e.cfg.RTOInitial),
 		rcvMSS:    defaultMSS,
 		rcvBuf:    uint32(e.cfg.RcvBuf),
@@ -189,6 +194,7 @@ func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu int, settings []soc
 	for _, s := range settings {
 		e.set(t, s.Option, s.Value)
 	}
+	t.rcvScale = e.windowScale(t)
 }
 
 // mssFor returns the MSS that an MTU allows, options included (RFC 9293 §3.7.1).

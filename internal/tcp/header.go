@@ -113,7 +113,7 @@ func (e *Engine) synOptions(t *TCB, o *wire.Options, answer bool, now mono.Time)
 	offer(flagSACK, e.cfg.NoSACK, wire.HasSACKPermitted)
 	offer(flagTS, e.cfg.NoTimestamps, wire.HasTimestamp)
 	offer(flagWS, e.cfg.NoScaling, wire.HasWScale)
-	o.WScale = uint8(e.cfg.WindowScale)
+	o.WScale = t.rcvScale
 	o.TSVal, o.TSEcr = t.timestamp(now), t.tsRecent
 }
 

@@ -91,7 +91,8 @@ func (e *Engine) takeSYN(t *TCB, s *Segment, now mono.Time) {
 	if o.Present.Has(wire.HasWScale) && !e.cfg.NoScaling {
 		t.flags |= flagWS
 		t.sndScale = o.WScale
-		t.rcvScale = uint8(e.cfg.WindowScale)
+	} else {
+		t.rcvScale = 0
 	}
 	e.blocks[t.slot].StartRx(e.mem, t.rcvNxt)
 	t.rcvBuf = min(max(t.rcvBuf, t.minRcvBuf()), e.maxRcvBuf(t))

@@ -95,7 +95,8 @@ func (e *Engine) WantTx(t *TCB, want int, now mono.Time) {
 		t.verdict |= TimersMoved
 	case tx.Free() > 0: // room came meanwhile
 	case have < int(limit) && tx.CanOffer():
-		ref := e.pool.Get(min(max(want, 2*have), int(limit)))
+		// What is not acknowledged yet counts against the new ring as well.
+		ref := e.pool.Get(min(max(want+int(tx.Len()), 2*have), int(limit)))
 		if ref != 0 && !tx.Offer(ref) {
 			e.pool.Put(ref)
 		}
