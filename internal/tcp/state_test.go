@@ -248,6 +248,7 @@ func TestSegmentArrives_CloseWait(t *testing.T) {
 		{in: "F. 2 ack 1", next: CloseWait, why: "no second FIN"},
 		{in: "P. 2:9 ack 1", next: CloseWait, why: "no text after a FIN"},
 		{in: "R 2", next: Closed, errno: sock.Reset},
+		{in: "R 65536", next: CloseWait, drop: drop.RSTOutside, why: "just behind the window: dropped, not challenged"},
 	} {
 		runCell(t, CloseWait, x)
 	}
@@ -426,6 +427,7 @@ func TestInputTimeWait(t *testing.T) {
 		{"F. 1 ack 2", TWRestart, ". 2 ack 2", drop.None, "the FIN again: 2 MSL begin again"},
 		{"F. 1 ack 1", TWRestart, ". 2 ack 2", drop.None, "the FIN again"},
 		{"F. 2 ack 2", TWStay, ". 2 ack 2", drop.TimeWaitOther, "a FIN that cannot be"},
+		{"F 1", TWStay, "", drop.AckMissing, "no TCP sends that"},
 		{"P. 1:9 ack 2", TWStay, ". 2 ack 2", drop.TimeWaitOther, "late text"},
 		{". 900 ack 2", TWStay, ". 2 ack 2", drop.TimeWaitOther, "not what we expect: an ACK"},
 		{"S. 2 ack 2", TWStay, ". 2 ack 2", drop.TimeWaitOther, "no new connection"},
