@@ -41,6 +41,8 @@ func (c *Config) Apply(lookup func(name string) string) {
 	ipv4("tcp_keepalive_intvl", seconds(&t.KeepInterval))
 	ipv4("tcp_keepalive_probes", func(n int) { t.KeepCount = n })
 	ipv4("tcp_rto_min_us", func(n int) { t.RTOMin = time.Duration(n) * time.Microsecond })
+	ipv4("tcp_recovery", func(n int) { t.NoRACK = n&1 == 0 })
+	ipv4("tcp_early_retrans", func(n int) { t.NoTailProbe = n < 3 })
 	if lookup("net.ipv4.tcp_congestion_control") == "reno" {
 		t.Congestion = cc.NewReno
 	}

@@ -34,16 +34,21 @@ func (e *Engine) processAck(t *TCB, s *Segment, now mono.Time) {
 	newWindow := e.updateWindow(t, s)
 	t.heard()
 	if t.has(flagSACK) && s.Options.Present.Has(wire.HasSACK) {
-		in.sacked = e.takeSACK(t, s)
+		in.sacked = e.takeSACK(t, s, now)
 	}
 	switch {
 	case s.Ack.Greater(t.sndUna):
 		in.advanced = true
+		e.rackAcked(t, s.Ack, now)
 		in.acked = e.advance(t, s.Ack, &s.Options, now)
 	case s.Ack == t.sndUna && in.flight > 0 && !s.text && !newWindow && !s.Flags.Has(wire.FIN):
 		in.duplicate = true
 	}
+	e.tailProbed(t, s, &in, now)
 	e.recover(t, &in, now)
+	if in.advanced || in.duplicate || in.sacked > 0 {
+		e.armLoss(t, now)
+	}
 	if newWindow || in.advanced || in.duplicate || in.sacked > 0 || t.recovery != recoveryOpen {
 		t.wantUnsent()
 	}
@@ -100,6 +105,7 @@ func (e *Engine) advance(t *TCB, ack seq.Value, o *wire.Options, now mono.Time) 
 	e.sampleRTT(t, ack, o, now)
 	t.sndUna = ack
 	t.backoff = 0
+	e.forgetSent(t)
 	t.flags &^= flagPersist | flagMore
 	if ack == t.sndNxt {
 		t.rexmtAt = 0

@@ -79,7 +79,7 @@ type sent struct {
 // newRig returns a rig without a connection. Its pool holds mib MiB.
 func newRig(tb testing.TB, mib int, conf func(*Config)) *rig {
 	cfg := DefaultConfig()
-	cfg.NoBundles = true // most tests are not about them
+	cfg.NoBundles, cfg.NoRACK, cfg.NoTailProbe = true, true, true // most tests are not about them
 	if conf != nil {
 		conf(&cfg)
 	}
@@ -106,6 +106,9 @@ func (r *rig) release() {
 	}
 	if n := r.e.ranges.Len(); n != 0 {
 		r.tb.Errorf("%d range sets were not given back", n)
+	}
+	if n := r.e.sent.Len(); n != 0 {
+		r.tb.Errorf("%d send logs were not given back", n)
 	}
 }
 

@@ -39,6 +39,8 @@ type Config struct {
 	NoTimestamps   bool
 	NoSACK         bool
 	NoScaling      bool
+	NoRACK         bool // losses by RFC 6675 only (as without SACK)
+	NoTailProbe    bool // no tail loss probes
 	NoBundles      bool // PSH only where text ends, not at the end of each bundle of segments
 	DelayFirstAck  bool // no quick ACKs at the start of a connection
 	RcvBuf         int  // first receive window, octets
@@ -84,6 +86,7 @@ type Stats struct {
 	RTOs                      uint64
 	FastRecoveries            uint64 // entered, SACK or NewReno
 	Probes                    uint64 // window probes
+	TailProbes                uint64 // RFC 8985
 	KeepAlives                uint64
 	ChallengeAcks             uint64
 	OutOfOrder                uint64 // segments kept for reassembly
@@ -105,6 +108,7 @@ type Engine struct {
 	pool   *ring.Pool
 	mem    ring.Memory
 	ranges *slab.Slab[rangeSet]
+	sent   *slab.Slab[sendLog]
 	key    prf.Key
 	rnd    prf.Rand
 
@@ -148,6 +152,7 @@ func New(cfg Config, r Resources) *Engine {
 		pool:   r.Pool,
 		mem:    r.Pool.Memory(),
 		ranges: slab.New(make([]rangeSet, r.Ranges+1)),
+		sent:   slab.New(make([]sendLog, r.Ranges+1)),
 		key:    r.Secret,
 		rnd:    prf.NewRand(r.Seed),
 
@@ -213,6 +218,9 @@ func (e *Engine) PopReply(r *Reply) bool {
 
 // Replies returns how many connectionless segments wait.
 func (e *Engine) Replies() int { return e.nReplies }
+
+// SendLogs returns how many logs of what is in flight connections hold.
+func (e *Engine) SendLogs() int { return e.sent.Len() }
 
 // RangeSets returns how many sets of ranges connections hold.
 func (e *Engine) RangeSets() int { return e.ranges.Len() }

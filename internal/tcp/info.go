@@ -69,7 +69,7 @@ func (e *Engine) Info(t *TCB, now mono.Time) Info {
 		LastReceived: now.Sub(t.rcvAt), LastSent: now.Sub(t.sentAt),
 	}
 	i.MinRTT = time.Duration(t.minRTT) * time.Microsecond
-	i.Reordering, i.TotalResent = dupThresh, t.resent
+	i.Reordering, i.TotalResent = max(dupThresh, uint32(t.reordering)), t.resent
 	i.LastData = fromMillis(milliClock(now) - t.dataAt)
 	i.Busy, i.WindowLimited = t.account(now)
 	if t.state >= Established {

@@ -6,9 +6,9 @@ import (
 	"unsafe"
 )
 
-func TestLayout_TCBIsSixLinesAndRecordIsOne(t *testing.T) {
-	if n := unsafe.Sizeof(TCB{}); n != 384 {
-		t.Errorf("a TCB has %d octets, want 384: six cache lines", n)
+func TestLayout_TCBIsSevenLinesAndRecordIsOne(t *testing.T) {
+	if n := unsafe.Sizeof(TCB{}); n != 448 {
+		t.Errorf("a TCB has %d octets, want 448: seven cache lines", n)
 	}
 	if n := unsafe.Sizeof(TimeWaitRecord{}); n != 64 {
 		t.Errorf("a TimeWaitRecord has %d octets, want 64: one cache line", n)
@@ -29,7 +29,8 @@ func TestLayout_LinesOfTheTCB(t *testing.T) {
 		{"congestion control", unsafe.Offsetof(c.cc), unsafe.Offsetof(c.rttVar), 2},
 		{"identity and buffers", unsafe.Offsetof(c.key), unsafe.Offsetof(c.tuneAt), 3},
 		{"recovery and settings", unsafe.Offsetof(c.recover), unsafe.Offsetof(c.errno), 4},
-		{"measurements", unsafe.Offsetof(c.clockedAt), unsafe.Offsetof(c.resent), 5},
+		{"measurements", unsafe.Offsetof(c.clockedAt), unsafe.Offsetof(c.rackAt), 5},
+		{"RACK", unsafe.Offsetof(c.rackEnd), unsafe.Offsetof(c.reordering), 6},
 	} {
 		if l.first != l.line*64 {
 			t.Errorf("%s begins at octet %d, want %d", l.name, l.first, l.line*64)

@@ -95,6 +95,7 @@ type plan struct {
 	seq        seq.Value
 	n          seq.Size // octets of text
 	fin, again bool     // with FIN; a retransmission
+	tail       bool     // a tail loss probe
 	small      bool     // Nagle counts it: less than a full segment
 }
 
@@ -102,6 +103,9 @@ type plan struct {
 func (e *Engine) plan(t *TCB, now mono.Time) (plan, bool) {
 	if !t.state.in(sending) {
 		return plan{}, false
+	}
+	if t.flags&(flagTail|flagTailSent) == flagTail && t.lossAt == 0 {
+		return e.planTail(t)
 	}
 	if hole := e.lostHole(t); !hole.IsEmpty() {
 		return e.planAgain(t, hole) // nothing new before all is sent again
@@ -219,12 +223,21 @@ func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 	n := e.putHeader(t, b, &h, now)
 	e.tx(t).CopyAt(p.seq, b[n:n+int(p.n)])
 	t.flags &^= flagForce
-	inBurst := t.sentAt == now
+	before := t.sentAt
+	inBurst := before == now
 	t.sentAt = now
-	t.pipe += uint32(end.Minus(p.seq))
-	if p.again {
+	if !p.again {
+		e.logSent(t, end, before, now)
+	}
+	if !p.tail || !p.again { // what is repeated as a probe is in flight as it was
+		t.pipe += uint32(end.Minus(p.seq))
+	}
+	switch {
+	case p.tail:
+		e.sentTail(t, p, end, now)
+	case p.again:
 		e.sentAgain(t, end, now)
-	} else {
+	default:
 		e.sentNew(t, p, end, now)
 	}
 	if t.recovery == recoveryFast {
@@ -314,6 +327,7 @@ func (e *Engine) sentNew(t *TCB, p plan, end seq.Value, now mono.Time) {
 		t.rexmtAt = now.Add(t.timeout())
 		t.verdict |= TimersMoved
 	}
+	e.armLoss(t, now)
 }
 
 func (e *Engine) sentAgain(t *TCB, end seq.Value, now mono.Time) {

@@ -24,7 +24,8 @@ func (e *Engine) stepText(t *TCB, s *Segment, now mono.Time) drop.Reason {
 		return drop.None
 	case t.has(flagOrphan):
 		// Nobody will read it: the peer must know (RFC 9293 §3.6.1).
-		e.sendReset(t, sock.Aborted)
+		e.replyReset(s, t.key) // with the number that the peer expects, whatever it has of ours
+		e.fail(t, sock.Aborted)
 		return e.drop(drop.DataAfterClose)
 	case s.Seq == t.rcvNxt:
 		return e.receiveInOrder(t, s.Payload, now)

@@ -244,7 +244,8 @@ func TestReceive_TextForNobodyIsReset(t *testing.T) {
 		if why := r.in("P. 1:11 ack 2"); why != drop.DataAfterClose {
 			t.Errorf("%v: refused for %v", s, why)
 		}
-		r.out("R. 2 ack 1")
+		r.out()
+		r.replies("R 2") // the number that the peer expects next
 		r.is(Closed)
 	}
 }

@@ -31,7 +31,7 @@ func (e *Engine) recover(t *TCB, in *ackNews, now mono.Time) {
 	if t.recovery != recoveryOpen && in.advanced && t.sndUna.GreaterEq(t.recover) {
 		e.recovered(t, now)
 	}
-	e.setPipe(t)
+	e.setPipe(t, now)
 	switch t.recovery {
 	case recoveryOpen:
 		if e.lossFound(t) {
@@ -90,6 +90,9 @@ func (e *Engine) lossFound(t *TCB) bool {
 	if t.flight() == 0 {
 		return false
 	}
+	if e.hasRACK(t) {
+		return t.lostEnd.Greater(t.sndUna)
+	}
 	if t.has(flagSACK) { // RFC 6675 §5: by either measure
 		return t.dupAcks >= dupThresh || t.lostEnd.Greater(t.sndUna)
 	}
@@ -112,7 +115,7 @@ func (e *Engine) enterFastRecovery(t *TCB, in *ackNews, now mono.Time) {
 	t.recoverFS = max(in.flight-min(in.flight, before), 1)
 	t.prrDelivered, t.prrOut = 0, 0
 	cc.OnLoss(&t.cc, now, in.flight, t.segmentSize())
-	e.setPipe(t)
+	e.setPipe(t, now)
 	e.reduceProportionally(t, in)
 	t.want |= WantData
 }
@@ -166,6 +169,6 @@ func (e *Engine) enterLoss(t *TCB, now mono.Time) {
 	t.highRxt = t.sndUna
 	t.dupAcks = 0
 	t.flags &^= flagTiming // Karn
-	e.setPipe(t)
+	e.setPipe(t, now)
 	t.want |= WantData
 }

@@ -118,7 +118,16 @@ type TCB struct {
 	outSeq    seq.Value     // which ends when this is acknowledged
 	minRTT    uint32        // µs
 	resent    uint32        // segments
-	_         [16]byte
+	lossAt    mono.Time     // RACK's timer, or with flagTail the tail loss probe's
+	sentLog   slab.Index    // when what is in flight was sent, 0 none
+	rackAt    uint32        // when what was sent last of all that was delivered was sent, µs clock
+
+	// Line 6: more of RACK.
+	rackEnd    seq.Value // its end
+	rackRTT    uint32    // and how long it took, µs
+	tailEnd    seq.Value // SND.NXT at the tail loss probe, when flagTailSent
+	reordering uint8     // segments by which the network was seen to reorder
+	_          [51]byte
 }
 
 // lingerOff means that Close goes on in the background without limit.
@@ -157,6 +166,9 @@ const (
 	flagUnpushed                   // and the end of what it wrote is not to be pushed
 	flagUncork                     // once: what waits behind a cork goes out
 	flagCwndFull                   // the congestion window held us back in the last round trip
+	flagTail                       // lossAt is a tail loss probe's
+	flagTailSent                   // one is on its way
+	flagTailAgain                  // it repeated text
 )
 
 func (t *TCB) has(f flag) bool { return t.flags&f != 0 }
