@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mtcp-go/mtcp/internal/posix"
+	"github.com/mtcp-go/mtcp/internal/tcp"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
@@ -42,7 +43,8 @@ func newWorld() *world {
 	return w
 }
 
-// configure reads the flags: address=, gateway=, mtu=.
+// configure reads the flags: mtu=1400, and delay-first-ack, which has the first
+// segments of a connection not acknowledged at once.
 func (w *world) configure(flags string) {
 	w.cfg.Address = wire.IPv4Prefix{Addr: 192<<24 | 168<<16 | 2, Bits: 16}
 	w.cfg.Gateway = 192<<24 | 168<<16 | 1
@@ -51,6 +53,9 @@ func (w *world) configure(flags string) {
 		switch name {
 		case "mtu":
 			w.cfg.MTU, _ = strconv.Atoi(value)
+		case "delay-first-ack":
+			w.cfg.TCP = tcp.DefaultConfig()
+			w.cfg.TCP.DelayFirstAck = true
 		case "":
 		default:
 			fmt.Fprintf(os.Stderr, "mtcp.so: unknown flag %q\n", f)

@@ -119,7 +119,7 @@ func TestPoll_TimesOut(t *testing.T) {
 		t.Fatal("poll did not wait")
 	}
 	was := h.Now()
-	if h.Advance(was+time.Minute); !c.Done || h.Now() != was+time.Second {
+	if h.Advance(was + time.Minute); !c.Done || h.Now() != was+time.Second {
 		t.Errorf("done %v after %v", c.Done, h.Now()-was)
 	}
 	if n, e := c.Result(); n != 0 || e != 0 {

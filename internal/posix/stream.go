@@ -54,26 +54,37 @@ func (s *socket) read(p []byte, flags int) (n int, e syscall.Errno, wait bool) {
 	case ended:
 		return 0, s.takeError(), false
 	}
-	a, b, status := s.app.Peek()
-	if status == sock.Done && !s.readShut {
-		if len(p) == 0 {
-			return 0, 0, false
-		}
-		if flags&MsgTrunc != 0 {
-			n = min(len(p), len(a)+len(b))
-		} else {
-			n = copy(p, a)
-			n += copy(p[n:], b)
-		}
-		if flags&MsgPeek == 0 {
-			s.app.Discard(n)
-		}
+	n, status := s.take(p, flags)
+	if n > 0 || len(p) == 0 && status == sock.Done {
 		return n, 0, false
 	}
 	if e := s.takeError(); e != 0 {
 		return 0, e, false
 	}
 	return 0, 0, status == sock.WouldBlock && !s.readShut && len(p) > 0
+}
+
+// take takes what is there, from both rings while one replaces the other; what is
+// peeked at ends with the first.
+func (s *socket) take(p []byte, flags int) (n int, status sock.Status) {
+	if s.readShut {
+		return 0, sock.Ended
+	}
+	for {
+		a, b, status := s.app.Peek()
+		if status != sock.Done || n == len(p) {
+			return n, status
+		}
+		k := min(len(a)+len(b), len(p)-n)
+		if flags&MsgTrunc == 0 {
+			copy(p[n+copy(p[n:], a):], b)
+		}
+		n += k
+		if flags&MsgPeek != 0 {
+			return n, status
+		}
+		s.app.Discard(k)
+	}
 }
 
 // Write is write(2), send(2) and their kin.
