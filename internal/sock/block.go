@@ -47,6 +47,7 @@ type Block struct {
 //	              cleared by the shard  │ 12 TxBusy       cleared by the application
 //	                                    │ 13 WriteShut    never cleared
 //	                                    │ 14 Closed       never cleared
+//	                                    │ 15 TxMore       cleared by the application
 type Ready uint32
 
 // The bits of the ready word.
@@ -64,6 +65,7 @@ const (
 	TxBusy // the application is writing into the send ring
 	WriteShut
 	Closed
+	TxMore // what was written last is not the end of what is being said
 )
 
 // Errno says why a connection broke.

@@ -6,6 +6,7 @@ import "time"
 const (
 	defaultMSS  = 536 // of a peer that offers none (MUST-15)
 	minMSS      = 48  // below this a peer's offer is not believed: 40 octets of options and 8 of text
+	leastMSS    = 28  // of an interface with IPv4's least MTU
 	maxMSS      = 65495
 	headersIPv4 = 40 // IPv4 and TCP without options
 
@@ -14,6 +15,9 @@ const (
 
 	firstRing   = 4 << 10  // octets of the first ring of a direction
 	firstSndBuf = 64 << 10 // send buffer before the congestion window asks for more
+
+	maxBundle  = 44 // segments of a bundle: 64 KiB
+	tcpFlagsAt = 13 // octet of the TCP header
 
 	minQuickAcks = 2
 	maxQuickAcks = 16

@@ -31,15 +31,17 @@ func (e *Engine) recover(t *TCB, in *ackNews, now mono.Time) {
 	if t.recovery != recoveryOpen && in.advanced && t.sndUna.GreaterEq(t.recover) {
 		e.recovered(t, now)
 	}
-	e.setPipe(t)
+	e.setPipe(t, now)
 	switch t.recovery {
 	case recoveryOpen:
 		if e.lossFound(t) {
 			e.enterFastRecovery(t, in, now)
 			return
 		}
-		if t.dupAcks == 0 && !wasFast {
-			e.growWindow(t, in.acked, in.flight, now)
+		if t.dupAcks == 0 && !wasFast && in.advanced {
+			// What a duplicate ACK or a SACK block stood for was counted then: the
+			// window did not grow for it, so that it grew no faster for disorder.
+			e.growWindow(t, in.delivered, in.flight, now)
 		}
 	case recoveryFast:
 		e.reduceProportionally(t, in)
@@ -88,6 +90,9 @@ func (e *Engine) lossFound(t *TCB) bool {
 	if t.flight() == 0 {
 		return false
 	}
+	if e.hasRACK(t) {
+		return t.lostEnd.Greater(t.sndUna)
+	}
 	if t.has(flagSACK) { // RFC 6675 §5: by either measure
 		return t.dupAcks >= dupThresh || t.lostEnd.Greater(t.sndUna)
 	}
@@ -110,7 +115,7 @@ func (e *Engine) enterFastRecovery(t *TCB, in *ackNews, now mono.Time) {
 	t.recoverFS = max(in.flight-min(in.flight, before), 1)
 	t.prrDelivered, t.prrOut = 0, 0
 	cc.OnLoss(&t.cc, now, in.flight, t.segmentSize())
-	e.setPipe(t)
+	e.setPipe(t, now)
 	e.reduceProportionally(t, in)
 	t.want |= WantData
 }
@@ -164,6 +169,6 @@ func (e *Engine) enterLoss(t *TCB, now mono.Time) {
 	t.highRxt = t.sndUna
 	t.dupAcks = 0
 	t.flags &^= flagTiming // Karn
-	e.setPipe(t)
+	e.setPipe(t, now)
 	t.want |= WantData
 }

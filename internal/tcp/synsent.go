@@ -66,6 +66,7 @@ func (e *Engine) simultaneousOpen(t *TCB, s *Segment) drop.Reason {
 func (e *Engine) establish(t *TCB, now mono.Time) {
 	e.setState(t, Established)
 	t.ourMSS = t.mss // announced, and answered: now it is what LinkMTU may go back to
+	t.dataAt = milliClock(now)
 	t.verdict |= Opened
 	t.want &^= WantControl
 	if t.has(flagKeepAlive) && !t.has(flagOrphan) {

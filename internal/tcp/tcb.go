@@ -106,6 +106,24 @@ type TCB struct {
 	challenges   uint8 // challenge ACKs in that second
 	tos, ttl     uint8
 	soft, errno  uint8 // sock.Errno
+
+	// Line 5: losses by time, whether the congestion window is used, and what is
+	// measured.
+	lossAt     mono.Time  // RACK's timer, or with flagTail the tail loss probe's
+	sentLog    slab.Index // when what is in flight was sent, 0 none
+	tailEnd    seq.Value  // SND.NXT at the tail loss probe, when flagTailSent
+	minRTT     uint32     // µs
+	maxOut     uint32     // most octets in flight in the last round trip
+	outSeq     seq.Value  // which ends when this is acknowledged
+	dataAt     uint32     // when the last text came, ms clock
+	clockedAt  uint32     // when the account of busy and limited was last drawn up, ms clock
+	busy       uint32     // with text unacknowledged or unsent, ms
+	limited    uint32     // of that, for want of a peer's window
+	resent     uint32     // segments
+	waits      waiting    // for what, since clockedAt
+	bundle     uint8      // segments sent since the last push, in this burst
+	reordering uint8      // segments by which the network was seen to reorder
+	_          [9]byte
 }
 
 // lingerOff means that Close goes on in the background without limit.
@@ -140,6 +158,13 @@ const (
 	flagSndBufSet                  //
 	flagTuning                     // tuneSeq, tuneAt are valid
 	flagSoft                       // soft holds an error that may pass
+	flagMore                       // the writer has more to say: until the next acknowledgment only full segments
+	flagUnpushed                   // and the end of what it wrote is not to be pushed
+	flagUncork                     // once: what waits behind a cork goes out
+	flagCwndFull                   // the congestion window held us back in the last round trip
+	flagTail                       // lossAt is a tail loss probe's
+	flagTailSent                   // one is on its way
+	flagTailAgain                  // it repeated text
 )
 
 func (t *TCB) has(f flag) bool { return t.flags&f != 0 }

@@ -14,7 +14,7 @@ import (
 // NextTimer returns when Timeout wants to be called; Never if it does not.
 func (t *TCB) NextTimer() mono.Time {
 	next := mono.Never
-	for _, at := range [...]mono.Time{t.rexmtAt, t.ackAt, t.keepAt, t.idleAt} {
+	for _, at := range [...]mono.Time{t.rexmtAt, t.ackAt, t.keepAt, t.idleAt, t.lossAt} {
 		if at != 0 && at < next {
 			next = at
 		}
@@ -37,6 +37,9 @@ func (e *Engine) Timeout(t *TCB, now mono.Time) {
 	if due(&t.ackAt, now) {
 		t.want |= WantAck
 		t.flags &^= flagPingPong // the application did not answer in time
+	}
+	if due(&t.lossAt, now) {
+		e.onLossTimer(t, now)
 	}
 	if due(&t.rexmtAt, now) {
 		if t.has(flagPersist) {
@@ -145,6 +148,7 @@ func (e *Engine) onPersist(t *TCB, now mono.Time) {
 	}
 	if t.sndWnd > 0 { // room for something: the override time-out
 		t.flags |= flagForce
+		t.flags &^= flagUnpushed
 		t.want |= WantData
 		t.flags &^= flagPersist
 		return
