@@ -3,7 +3,10 @@
 
 package tcp
 
-import "github.com/mtcp-go/mtcp/internal/mono"
+import (
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/sock"
+)
 
 // waiting says what a connection does.
 type waiting uint8
@@ -15,16 +18,17 @@ const (
 )
 
 // drawUp books the time since the last call and begins with what is so now.
-func (t *TCB) drawUp(w waiting, now mono.Time) {
-	t.busy, t.limited = t.account(now)
-	t.clockedAt, t.waits = milliClock(now), w
+func (e *Engine) drawUp(t *TCB, w waiting, now mono.Time) {
+	a := &e.blocks[t.slot].Account
+	a.Busy, a.Limited = t.account(a, now)
+	a.Since, t.waits = milliClock(now), w
 }
 
 // account returns the sums until now, in milliseconds. What is shorter is not
 // lost: the ticks of the clock that fall into it are counted.
-func (t *TCB) account(now mono.Time) (busy, limited uint32) {
-	busy, limited = t.busy, t.limited
-	since := milliClock(now) - t.clockedAt
+func (t *TCB) account(a *sock.Account, now mono.Time) (busy, limited uint32) {
+	busy, limited = a.Busy, a.Limited
+	since := milliClock(now) - a.Since
 	if t.waits != waitsNot {
 		busy += since
 	}
@@ -35,8 +39,8 @@ func (t *TCB) account(now mono.Time) (busy, limited uint32) {
 }
 
 // waitsFor draws up the account if w is news.
-func (t *TCB) waitsFor(w waiting, now mono.Time) {
+func (e *Engine) waitsFor(t *TCB, w waiting, now mono.Time) {
 	if t.waits != w {
-		t.drawUp(w, now)
+		e.drawUp(t, w, now)
 	}
 }

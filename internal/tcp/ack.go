@@ -110,7 +110,7 @@ func (e *Engine) advance(t *TCB, ack seq.Value, o *wire.Options, now mono.Time) 
 	if ack == t.sndNxt {
 		t.rexmtAt = 0
 		if ack.GreaterEq(t.sndEnd) {
-			t.waitsFor(waitsNot, now)
+			e.waitsFor(t, waitsNot, now)
 		}
 	} else {
 		t.rexmtAt = now.Add(t.timeout())
@@ -138,7 +138,7 @@ func (e *Engine) growWindow(t *TCB, acked, flight uint32, now mono.Time) {
 		return
 	}
 	mss := t.segmentSize()
-	limited := t.has(flagCwndFull) || t.cc.Cwnd < t.cc.Ssthresh && t.cc.Cwnd < 2*t.maxOut
+	limited := t.has(flagCwndFull) || t.cc.Cwnd < t.cc.Ssthresh && t.cc.Cwnd < 2*t.words[maxOut]
 	cc.OnAck(&t.cc, cc.Ack{
 		Now:         now,
 		Acked:       acked,

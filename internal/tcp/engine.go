@@ -165,7 +165,9 @@ func (e *Engine) drop(r drop.Reason) drop.Reason {
 	return r
 }
 
-func (e *Engine) rx(t *TCB) ring.Stream { return e.blocks[t.slot].Rx(e.mem) }
+func (e *Engine) rx(t *TCB) ring.Stream  { return e.blocks[t.slot].Rx(e.mem) }
+func (e *Engine) rare(t *TCB) *sock.Rare { return &e.blocks[t.slot].Rare }
+
 func (e *Engine) tx(t *TCB) ring.Stream { return e.blocks[t.slot].Tx(e.mem) }
 
 // An MTU bounds packets: to a peer by what is known of the path, and from it by
@@ -175,19 +177,15 @@ type MTU struct{ Path, Route int }
 // open prepares a TCB for the slot i. Every connection begins here.
 func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu MTU, settings []sock.Setting) {
 	*t = TCB{
-		slot:      i,
-		key:       k,
-		mss:       mssFor(mtu.Path),
-		ourMSS:    mssFor(max(mtu.Path, mtu.Route)),
-		rto:       micros(e.cfg.RTOInitial),
-		rcvMSS:    defaultMSS,
-		rcvBuf:    uint32(e.cfg.RcvBuf),
-		sndBuf:    firstSndBuf,
-		keepIdle:  seconds(e.cfg.KeepIdle),
-		keepIntvl: seconds(e.cfg.KeepInterval),
-		keepCount: uint8(min(e.cfg.KeepCount, 255)),
-		linger:    lingerOff,
-		tsOffset:  e.timestampOffset(k),
+		slot:     i,
+		key:      k,
+		mss:      mssFor(mtu.Path),
+		ourMSS:   mssFor(max(mtu.Path, mtu.Route)),
+		rto:      micros(e.cfg.RTOInitial),
+		rcvMSS:   defaultMSS,
+		rcvBuf:   uint32(e.cfg.RcvBuf),
+		sndBuf:   firstSndBuf,
+		tsOffset: e.timestampOffset(k),
 	}
 	if e.cfg.NoDelay {
 		t.flags |= flagNoDelay
@@ -195,7 +193,14 @@ func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu MTU, settings []soc
 	if e.cfg.KeepAlive {
 		t.flags |= flagKeepAlive
 	}
-	e.blocks[i].Reset()
+	b := &e.blocks[i]
+	b.Reset()
+	b.Rare = sock.Rare{
+		KeepIdle:  seconds(e.cfg.KeepIdle),
+		KeepIntvl: seconds(e.cfg.KeepInterval),
+		KeepCount: uint8(min(e.cfg.KeepCount, 255)),
+		Linger:    lingerOff,
+	}
 	for _, s := range settings {
 		e.set(t, s.Option, s.Value)
 	}

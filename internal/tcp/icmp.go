@@ -83,6 +83,7 @@ func (e *Engine) PathMTU(t *TCB, mtu int, at seq.Value, now mono.Time) bool {
 	}
 	t.mss = mss
 	if t.state >= Established {
+		t.endFast()
 		t.recovery = recoveryLoss // not congestion: the window stays
 		t.recover, t.lostEnd, t.highRxt = t.sndNxt, t.sndNxt, t.sndUna
 		t.flags &^= flagTiming

@@ -68,10 +68,11 @@ func (e *Engine) Info(t *TCB, now mono.Time) Info {
 		SndWnd: t.sndWnd, RcvBuf: t.rcvBuf, SndBuf: t.sndBuf,
 		LastReceived: now.Sub(t.rcvAt), LastSent: now.Sub(t.sentAt),
 	}
-	i.MinRTT = time.Duration(t.minRTT) * time.Microsecond
-	i.Reordering, i.TotalResent = max(dupThresh, uint32(t.reordering)), t.resent
-	i.LastData = fromMillis(milliClock(now) - t.dataAt)
-	busy, limited := t.account(now)
+	a, rare := &e.blocks[t.slot].Account, e.rare(t)
+	i.MinRTT = time.Duration(a.MinRTT) * time.Microsecond
+	i.Reordering, i.TotalResent = max(dupThresh, uint32(rare.Reordering)), rare.Resent
+	i.LastData = fromMillis(milliClock(now) - a.DataAt)
+	busy, limited := t.account(a, now)
 	i.Busy, i.WindowLimited = fromMillis(busy), fromMillis(limited)
 	if t.state >= Established {
 		i.RcvWnd = uint32(t.rcvAdv.Minus(t.rcvNxt))

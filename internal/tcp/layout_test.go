@@ -6,9 +6,9 @@ import (
 	"unsafe"
 )
 
-func TestLayout_TCBIsSixLinesAndRecordIsOne(t *testing.T) {
-	if n := unsafe.Sizeof(TCB{}); n != 384 {
-		t.Errorf("a TCB has %d octets, want 384: six cache lines", n)
+func TestLayout_TCBIsFiveLinesAndRecordIsOne(t *testing.T) {
+	if n := unsafe.Sizeof(TCB{}); n != 320 {
+		t.Errorf("a TCB has %d octets, want 320: five cache lines", n)
 	}
 	if n := unsafe.Sizeof(TimeWaitRecord{}); n != 64 {
 		t.Errorf("a TimeWaitRecord has %d octets, want 64: one cache line", n)
@@ -28,8 +28,7 @@ func TestLayout_LinesOfTheTCB(t *testing.T) {
 		{"times and sizes", unsafe.Offsetof(c.rcvAt), unsafe.Offsetof(c.ackOwed), 1},
 		{"congestion control", unsafe.Offsetof(c.cc), unsafe.Offsetof(c.rttVar), 2},
 		{"identity and buffers", unsafe.Offsetof(c.key), unsafe.Offsetof(c.tuneAt), 3},
-		{"recovery and settings", unsafe.Offsetof(c.recover), unsafe.Offsetof(c.errno), 4},
-		{"losses by time and measurements", unsafe.Offsetof(c.lossAt), unsafe.Offsetof(c.reordering), 5},
+		{"recovery and settings", unsafe.Offsetof(c.lossAt), unsafe.Offsetof(c.errno), 4},
 	} {
 		if l.first != l.line*64 {
 			t.Errorf("%s begins at octet %d, want %d", l.name, l.first, l.line*64)

@@ -160,7 +160,7 @@ func (e *Engine) planNew(t *TCB, now mono.Time) (plan, bool) {
 	p.fin = t.has(flagFinQueued) && p.n == avail && int64(room) > int64(p.n)
 	if p.n == 0 && !p.fin || !t.worthSending(p, avail, full) {
 		if p.n < min(avail, full) {
-			t.waitsFor(waitsWindow, now)
+			e.waitsFor(t, waitsWindow, now)
 		}
 		if t.flight() == 0 {
 			e.startPersist(t, now)
@@ -241,7 +241,7 @@ func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 		e.sentNew(t, p, end, now)
 	}
 	if t.recovery == recoveryFast {
-		t.prrOut += uint32(end.Minus(p.seq))
+		t.words[prrOut] += uint32(end.Minus(p.seq))
 	}
 	if p.n > 0 && e.endsBundle(t, p, inBurst) && t.flags&flagUnpushed == 0 {
 		b[tcpFlagsAt] |= byte(wire.PSH)
@@ -295,13 +295,19 @@ func (e *Engine) mayFollow(t *TCB) bool {
 func (t *TCB) validateWindow(full bool) {
 	out := t.flight()
 	switch {
-	case !t.sndUna.Less(t.outSeq), full, !t.has(flagCwndFull) && out > t.maxOut:
-		t.maxOut, t.outSeq = out, t.sndNxt
+	case t.recovery == recoveryFast: // sends in proportion, and startValidation follows
+	case !t.sndUna.Less(seq.Value(t.words[outSeq])), full, !t.has(flagCwndFull) && out > t.words[maxOut]:
+		t.words[maxOut], t.words[outSeq] = out, uint32(t.sndNxt)
 		t.flags &^= flagCwndFull
 		if full {
 			t.flags |= flagCwndFull
 		}
 	}
+}
+
+// startValidation begins it anew, after fast recovery.
+func (t *TCB) startValidation() {
+	t.words = [3]uint32{maxOut: t.flight(), outSeq: uint32(t.sndNxt)}
 }
 
 func (e *Engine) sentNew(t *TCB, p plan, end seq.Value, now mono.Time) {
@@ -316,7 +322,7 @@ func (e *Engine) sentNew(t *TCB, p plan, end seq.Value, now mono.Time) {
 	if end.GreaterEq(t.sndEnd) {
 		t.flags &^= flagUncork
 	}
-	t.waitsFor(waitsBusy, now)
+	e.waitsFor(t, waitsBusy, now)
 	t.validateWindow(false)
 	if !t.has(flagTiming) {
 		t.flags |= flagTiming
@@ -332,7 +338,7 @@ func (e *Engine) sentNew(t *TCB, p plan, end seq.Value, now mono.Time) {
 
 func (e *Engine) sentAgain(t *TCB, end seq.Value, now mono.Time) {
 	e.Stats.Retransmits++
-	t.resent++
+	e.rare(t).Resent++
 	t.highRxt = end
 	t.flags &^= flagTiming // Karn: MUST-18
 	if t.rexmtAt == 0 || t.recovery == recoveryFast {

@@ -124,7 +124,7 @@ func (e *Engine) rackAcked(t *TCB, ack seq.Value, now mono.Time) {
 	if t.sacked != 0 {
 		set := e.ranges.At(t.sacked)
 		if news := set.gapAt(t.sndUna, ack); !news.IsEmpty() {
-			t.sawReordering(news, set.last().End)
+			e.sawReordering(t, news, set.last().End)
 		}
 		if _, before := set.find(ack.Sub(1)); before {
 			return // the last of it had arrived before
@@ -153,7 +153,7 @@ func (t *TCB) wasResent(end seq.Value) bool {
 
 // sawReordering notes that r arrived after something behind it, though it was sent
 // once only (RFC 8985 §6.2 step 3), and by how many segments.
-func (t *TCB) sawReordering(r seq.Range, highest seq.Value) {
+func (e *Engine) sawReordering(t *TCB, r seq.Range, highest seq.Value) {
 	if !r.End.Less(highest) || t.wasResent(r.End) || t.sentLog == 0 {
 		return
 	}
@@ -162,7 +162,8 @@ func (t *TCB) sawReordering(r seq.Range, highest seq.Value) {
 		first = seq.Max(first, seq.Min(t.highRxt, r.End))
 	}
 	n := highest.Minus(first) / seq.Size(max(t.segmentSize(), 1))
-	t.reordering = uint8(min(max(seq.Size(t.reordering), n, 1), 255))
+	rare := e.rare(t)
+	rare.Reordering = uint8(min(max(seq.Size(rare.Reordering), n, 1), 255))
 }
 
 // highestSacked returns the end of what is selectively acknowledged.
@@ -177,13 +178,13 @@ func (e *Engine) highestSacked(t *TCB) seq.Value {
 // reorderWindow is how much later than expected something may arrive (RFC 8985
 // §6.2 step 4): not at all where nothing was ever reordered and there is other
 // evidence of a loss.
-func (t *TCB) reorderWindow() uint32 {
-	if t.reordering == 0 {
+func (e *Engine) reorderWindow(t *TCB) uint32 {
+	if e.rare(t).Reordering == 0 {
 		if t.recovery != recoveryOpen || t.dupAcks >= dupThresh || t.sackedOctets > (dupThresh-1)*uint32(t.segmentSize()) {
 			return 0
 		}
 	}
-	return min(t.minRTT/4, t.srtt/8)
+	return min(e.blocks[t.slot].Account.MinRTT/4, t.srtt/8)
 }
 
 // rackEdge returns the position below which everything that has not arrived is
@@ -201,7 +202,7 @@ func (e *Engine) rackLook(t *TCB, now mono.Time) (edge seq.Value, in uint32) {
 	if t.sacked == 0 && log.end.LessEq(t.sndUna) {
 		return edge, 0 // nothing has arrived that is behind anything
 	}
-	due, clock := log.rtt+t.reorderWindow(), microClock(now)
+	due, clock := log.rtt+e.reorderWindow(t), microClock(now)
 	for _, m := range log.m[:log.n] {
 		if int32(m.at-log.at) > 0 {
 			break
@@ -312,11 +313,11 @@ func (e *Engine) sentTail(t *TCB, p plan, end seq.Value, now mono.Time) {
 		t.flags |= flagTailAgain
 		t.flags &^= flagTiming // Karn
 		e.Stats.Retransmits++
-		t.resent++
+		e.rare(t).Resent++
 	} else {
 		e.sentNew(t, p, end, now)
 	}
-	t.tailEnd = t.sndNxt
+	t.words[tailEnd] = uint32(t.sndNxt)
 	t.rexmtAt = now.Add(t.timeout())
 	t.verdict |= TimersMoved
 }
@@ -325,13 +326,14 @@ func (e *Engine) sentTail(t *TCB, p plan, end seq.Value, now mono.Time) {
 // 8985 §7.4): if text was repeated and nobody says that it came twice, it had been
 // lost, and the window is reduced as for any loss.
 func (e *Engine) tailProbed(t *TCB, s *Segment, in *ackNews, now mono.Time) {
-	if !t.has(flagTailSent) || t.sndUna.Less(t.tailEnd) {
+	end := seq.Value(t.words[tailEnd])
+	if !t.has(flagTailSent) || t.sndUna.Less(end) {
 		return
 	}
 	lost := false
 	switch {
 	case !t.has(flagTailAgain), e.isDSACK(t, s):
-	case s.Ack.Greater(t.tailEnd):
+	case s.Ack.Greater(end):
 		lost = true
 	case in.advanced || in.sacked > 0:
 		return // the next acknowledgment tells

@@ -84,7 +84,7 @@ func TestRACK_ReorderingIsNoLoss(t *testing.T) {
 	if r.c.recovery != recoveryOpen || r.e.Stats.FastRecoveries != 0 {
 		t.Error("a segment that was late was taken for lost")
 	}
-	if r.c.reordering == 0 {
+	if r.e.rare(r.c).Reordering == 0 {
 		t.Error("reordering was not noticed")
 	}
 	// From now on three segments are no proof any more.
@@ -232,4 +232,21 @@ func TestTailProbe_NotForTheAccountOfOthers(t *testing.T) {
 		t.Error("a window probe is no tail loss probe")
 	}
 	r.e.Set(r.c, sock.OptUserTimeout, uint64(time.Minute), r.now)
+}
+
+// Fast recovery answers the loss, and the word that told where the probe ended
+// means something else then.
+func TestTailProbe_FastRecoveryEndsIt(t *testing.T) {
+	r := racked(t)
+	r.write(5000)
+	r.collect()
+	r.untilOut()
+	r.collect()
+	if !r.c.has(flagTailSent) {
+		t.Fatal("no probe")
+	}
+	r.in(". 1 ack 1 sack 1001:5001")
+	if r.c.recovery != recoveryFast || r.c.flags&(flagTailSent|flagTailAgain) != 0 {
+		t.Errorf("recovery %d, probe %t", r.c.recovery, r.c.has(flagTailSent))
+	}
 }

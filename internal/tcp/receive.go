@@ -50,7 +50,7 @@ func (e *Engine) receiveInOrder(t *TCB, p []byte, now mono.Time) drop.Reason {
 		rx.Advance(t.rcvNxt) // nobody reads: see ShutdownRead
 	}
 	e.Stats.OctetsIn += uint64(len(p))
-	t.dataAt = milliClock(now)
+	e.blocks[t.slot].Account.DataAt = milliClock(now)
 	t.verdict |= Readable
 	e.scheduleAck(t, len(p), hadHole, now)
 	return drop.None

@@ -112,8 +112,8 @@ func (e *Engine) enterFastRecovery(t *TCB, in *ackNews, now mono.Time) {
 	if !t.has(flagSACK) {
 		before = uint32(t.dupAcks-1) * uint32(t.segmentSize())
 	}
-	t.recoverFS = max(in.flight-min(in.flight, before), 1)
-	t.prrDelivered, t.prrOut = 0, 0
+	t.words = [3]uint32{recoverFS: max(in.flight-min(in.flight, before), 1)}
+	t.flags &^= flagTailSent | flagTailAgain // the loss has its answer
 	cc.OnLoss(&t.cc, now, in.flight, t.segmentSize())
 	e.setPipe(t, now)
 	e.reduceProportionally(t, in)
@@ -125,19 +125,19 @@ func (e *Engine) enterFastRecovery(t *TCB, in *ackNews, now mono.Time) {
 func (e *Engine) reduceProportionally(t *TCB, in *ackNews) {
 	mss := uint32(t.segmentSize())
 	delivered := in.delivered
-	t.prrDelivered += delivered
+	t.words[prrDelivered] += delivered
 	send := uint32(0)
 	if t.pipe > t.cc.Ssthresh {
-		due := (uint64(t.prrDelivered)*uint64(t.cc.Ssthresh) + uint64(t.recoverFS) - 1) / uint64(t.recoverFS)
-		send = uint32(max(int64(due)-int64(t.prrOut), 0))
+		due := (uint64(t.words[prrDelivered])*uint64(t.cc.Ssthresh) + uint64(t.words[recoverFS]) - 1) / uint64(t.words[recoverFS])
+		send = uint32(max(int64(due)-int64(t.words[prrOut]), 0))
 	} else {
-		send = max(delivered, t.prrDelivered-min(t.prrDelivered, t.prrOut))
+		send = max(delivered, t.words[prrDelivered]-min(t.words[prrDelivered], t.words[prrOut]))
 		if in.advanced {
 			send += mss // safe ACK: slow start towards ssthresh
 		}
 		send = min(send, t.cc.Ssthresh-t.pipe)
 	}
-	if t.prrOut == 0 || in.advanced && t.highRxt == t.sndUna {
+	if t.words[prrOut] == 0 || in.advanced && t.highRxt == t.sndUna {
 		// The fast retransmission itself, or the one that a partial
 		// acknowledgment asks for (RFC 6582 §3.2 step 3).
 		send = max(send, mss)
@@ -149,9 +149,18 @@ func (e *Engine) reduceProportionally(t *TCB, in *ackNews) {
 
 // recovered ends a recovery.
 func (e *Engine) recovered(t *TCB, now mono.Time) {
+	t.endFast()
 	t.recovery = recoveryOpen
 	t.dupAcks = 0
 	cc.OnRecovered(&t.cc, now, t.segmentSize())
+}
+
+// endFast is before every end of fast recovery: the words have another meaning
+// then.
+func (t *TCB) endFast() {
+	if t.recovery == recoveryFast {
+		t.startValidation()
+	}
 }
 
 // enterLoss is a retransmission time-out (RFC 5681 §3.1, RFC 6298 §5): all that
@@ -164,6 +173,7 @@ func (e *Engine) enterLoss(t *TCB, now mono.Time) {
 		e.releaseRanges(&t.sacked)
 		t.sackedOctets = 0
 	}
+	t.endFast()
 	t.recovery = recoveryLoss
 	t.recover, t.lostEnd = t.sndNxt, t.sndNxt
 	t.highRxt = t.sndUna

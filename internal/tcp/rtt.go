@@ -32,8 +32,8 @@ func (e *Engine) sampleRTT(t *TCB, ack seq.Value, o *wire.Options, now mono.Time
 // the variance term: RTO = SRTT + max(4·RTTVAR, RTOMin).
 func (e *Engine) measured(t *TCB, rtt uint32) {
 	r := min(max(rtt, 1), maxRTT)
-	if t.minRTT == 0 || r < t.minRTT {
-		t.minRTT = r
+	if a := &e.blocks[t.slot].Account; a.MinRTT == 0 || r < a.MinRTT {
+		a.MinRTT = r
 	}
 	if t.srtt == 0 {
 		t.srtt = r * 8

@@ -31,7 +31,7 @@ func (e *Engine) takeSACK(t *TCB, s *Segment, now mono.Time) uint32 {
 		news := set.gapAt(b.First, b.End) // the first of it that is news
 		if _, n, ok := set.add(b); ok {
 			if fresh += n; n > 0 {
-				t.sawReordering(news, highest)
+				e.sawReordering(t, news, highest)
 				e.rackDelivered(t, b.End, now)
 			}
 		} else {

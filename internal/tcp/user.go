@@ -65,7 +65,7 @@ func (e *Engine) Sent(t *TCB, now mono.Time) {
 	}
 	t.sndEnd = end
 	if t.waits == waitsNot {
-		t.waitsFor(waitsBusy, now)
+		e.waitsFor(t, waitsBusy, now)
 	}
 	e.armIdle(t, now)
 	if t.state == Established || t.state == CloseWait {
@@ -193,15 +193,15 @@ func (e *Engine) Close(t *TCB, now mono.Time) {
 	case t.state == SynSent:
 		e.finish(t)
 		return
-	case e.rx(t).Len() > 0, t.linger == 0 && t.state.in(abortable):
+	case e.rx(t).Len() > 0, e.rare(t).Linger == 0 && t.state.in(abortable):
 		e.sendReset(t, sock.Aborted)
 		return
 	}
 	e.Shutdown(t, now)
 	if t.state == FinWait2 {
 		e.startFinWait2(t, now)
-	} else if t.linger != lingerOff {
-		t.keepAt = now.Add(fromMillis(t.linger))
+	} else if e.rare(t).Linger != lingerOff {
+		t.keepAt = now.Add(fromMillis(e.rare(t).Linger))
 		t.verdict |= TimersMoved
 	}
 }
@@ -254,7 +254,7 @@ func (e *Engine) Set(t *TCB, o sock.Option, v uint64, now mono.Time) {
 	if o >= sock.OptKeepAlive && o <= sock.OptKeepCount && t.state.in(kept) && !t.has(flagOrphan) {
 		t.keepAt = 0
 		if t.has(flagKeepAlive) {
-			t.keepAt = now.Add(max(fromSeconds(t.keepIdle)-now.Sub(t.rcvAt), time.Millisecond))
+			t.keepAt = now.Add(max(fromSeconds(e.rare(t).KeepIdle)-now.Sub(t.rcvAt), time.Millisecond))
 		}
 		t.verdict |= TimersMoved
 	}
@@ -276,18 +276,18 @@ func (e *Engine) set(t *TCB, o sock.Option, v uint64) {
 	case sock.OptKeepAlive:
 		on(flagKeepAlive)
 	case sock.OptKeepIdle:
-		t.keepIdle = seconds(time.Duration(v))
+		e.rare(t).KeepIdle = seconds(time.Duration(v))
 	case sock.OptKeepInterval:
-		t.keepIntvl = seconds(time.Duration(v))
+		e.rare(t).KeepIntvl = seconds(time.Duration(v))
 	case sock.OptKeepCount:
-		t.keepCount = uint8(min(v, 255))
+		e.rare(t).KeepCount = uint8(min(v, 255))
 	case sock.OptLinger:
-		t.linger = lingerOff
+		e.rare(t).Linger = lingerOff
 		if v != sock.LingerOff {
-			t.linger = millis(time.Duration(v))
+			e.rare(t).Linger = millis(time.Duration(v))
 		}
 	case sock.OptUserTimeout:
-		t.userTimeout = millis(time.Duration(v))
+		e.rare(t).UserTimeout = millis(time.Duration(v))
 	case sock.OptRcvBuf:
 		e.setRcvBuf(t, v)
 	case sock.OptSndBuf:
