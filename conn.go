@@ -23,6 +23,7 @@ type Conn struct {
 	app    sock.App
 	waiter *sock.Waiter
 	stack  *stack.Stack
+	shard  int
 
 	local, remote netip.AddrPort
 
@@ -49,6 +50,7 @@ func newConn(core *stack.Stack, a *sock.Accepted) *Conn {
 		app:    app,
 		waiter: shard.Waiter(a.Handle),
 		stack:  core,
+		shard:  int(a.Shard),
 		local:  addrPort(a.Local, a.LocalPort),
 		remote: addrPort(a.Remote, a.RemotePort),
 	}

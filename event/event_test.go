@@ -443,3 +443,118 @@ func TestDo_TooManyAreRefused(t *testing.T) {
 	}
 	on(t, w.server, 0, func(*Loop) {}) // and it goes on
 }
+
+func TestAdopt_TheHandlerGetsWhatHasArrived(t *testing.T) {
+	w := newWorld(t, 2)
+	l, err := w.server.Listen(t.Context(), "tcp", ":80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"before", "after", "ended", "reset"} {
+		t.Run(when, func(t *testing.T) {
+			told := make(closings, 1)
+			c := w.dial(t)
+			s, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			say := func() { c.Write([]byte("hello")) }
+			switch when {
+			case "before", "ended":
+				say()
+				if when == "ended" {
+					c.(*mtcp.Conn).CloseWrite()
+				}
+				if _, err := io.ReadFull(s, make([]byte, 1)); err != nil { // so that it is there
+					t.Fatal(err)
+				}
+			case "reset":
+				c.(*mtcp.Conn).SetLinger(0)
+				c.Close()
+				if _, err := s.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+					t.Fatal(err)
+				}
+			}
+			h := &Handler{Readable: echo, Closed: told.closed}
+			if err := Adopt(w.server, s, h, nil); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("the net door still has it: %v", err)
+			}
+			if err := Adopt(w.server, s, h, nil); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("adopted twice: %v", err)
+			}
+			want := "ello"
+			switch when {
+			case "after":
+				say()
+				want = "hello"
+			case "reset":
+				if err := wait(t, "Closed", told); !errors.Is(err, syscall.ECONNRESET) {
+					t.Error(err)
+				}
+				return
+			}
+			got := make([]byte, len(want))
+			if _, err := io.ReadFull(c, got); string(got) != want || err != nil {
+				t.Errorf("%q, %v", got, err)
+			}
+			c.(*mtcp.Conn).CloseWrite()
+			if rest, err := io.ReadAll(c); len(rest) != 0 || err != nil {
+				t.Errorf("%q, %v", rest, err)
+			}
+			if err := wait(t, "Closed", told); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestAdopt_WhatCannotBe(t *testing.T) {
+	w := newWorld(t, 1)
+	l, err := w.server.Listen(t.Context(), "tcp", ":80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := w.dial(t)
+	s, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	h := &Handler{Open: func(Conn) { t.Error("it was adopted") }}
+	if err := Adopt(w.client, s, h, nil); err == nil {
+		t.Error("another stack's connection was adopted")
+	}
+	pipe, other := net.Pipe()
+	defer pipe.Close()
+	defer other.Close()
+	if err := Adopt(w.server, pipe, h, nil); err == nil {
+		t.Error("a pipe was adopted")
+	}
+	s.SetReadDeadline(time.Now().Add(patience))
+	hold, read := make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := s.(*mtcp.Conn).WriteTo(writerFunc(func(p []byte) (int, error) {
+			hold <- struct{}{} // inside the call
+			<-hold
+			return len(p), nil
+		}))
+		read <- err
+	}()
+	c.Write([]byte("x"))
+	wait(t, "the call", hold)
+	if err := Adopt(w.server, s, h, nil); err == nil || errors.Is(err, net.ErrClosed) {
+		t.Errorf("adopted while a call was in progress: %v", err)
+	}
+	hold <- struct{}{}
+	c.Close()
+	if err := wait(t, "the end of the call", read); err != nil {
+		t.Error(err)
+	}
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

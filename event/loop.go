@@ -150,6 +150,33 @@ func (l *Loop) DialFrom(from, to netip.AddrPort, h *Handler, user any) (Conn, er
 	return l.conn(i), nil
 }
 
+// Adopt hands a connection of the stack's net door to its shard's handlers, from
+// any goroutine: h gets it with Open, and with it what has arrived. To all who
+// have c it is closed. No call of it may be in progress; then, and when it is
+// closed or no connection of the stack, there is an error and nothing changes.
+func Adopt(s *mtcp.Stack, c net.Conn, h *Handler, user any) error {
+	d := hubOf(s)
+	if d == nil {
+		return net.ErrClosed
+	}
+	return s.Detach(c, func(number int, handle slab.Handle) error {
+		return d.loops[number].Do(func(l *Loop) { l.adopt(handle, h, user) })
+	})
+}
+
+// adopt is Adopt, on the shard.
+func (l *Loop) adopt(handle slab.Handle, h *Handler, user any) {
+	i, ok := l.shard.Adopt(handle)
+	if !ok {
+		return // the stack has ended it
+	}
+	e := l.entry(i)
+	*e = entry{handler: h, user: user, open: true, opened: true}
+	l.live++
+	l.run(e, h.Open, l.conn(i))
+	(*hooks)(l).Ready(i, l.shard.News(i))
+}
+
 // Do runs f on the shard, soon. Any goroutine may call; calls from one goroutine
 // keep their order. It is net.ErrClosed once the stack is closed; what was
 // accepted before may then never run.

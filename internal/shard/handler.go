@@ -84,6 +84,33 @@ func (s *Shard) Dial(local, remote wire.IPv4, localPort, remotePort uint16) (sla
 	return t.Slot(), sock.OK
 }
 
+// Adopt makes a connection that an application has given up the handler's. It is
+// false if there is no such connection any more.
+func (s *Shard) Adopt(h slab.Handle) (slab.Index, bool) {
+	i, ok := s.tcbs.Lookup(h)
+	if !ok {
+		return 0, false
+	}
+	t := s.tcbs.At(i)
+	t.SetListed(t.Listed() | handledBit)
+	return i, true
+}
+
+// News returns what there is to be told of a connection that was adopted.
+func (s *Shard) News(i slab.Index) (n News) {
+	t := s.tcbs.At(i)
+	if s.Buffered(i) > 0 {
+		n |= NewsReadable
+	}
+	if t.PeerEnded() {
+		n |= NewsEnd
+	}
+	if t.Errno() != sock.OK {
+		n |= NewsBroke
+	}
+	return n
+}
+
 // tell is wake for a connection of the handler.
 func (s *Shard) tell(t *tcp.TCB, i slab.Index, v tcp.Verdict) {
 	var n News

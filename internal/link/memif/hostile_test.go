@@ -611,12 +611,17 @@ func TestPeer_LiesAsAMaster(t *testing.T) {
 
 func acceptOne(t *testing.T, listener int) int {
 	t.Helper()
-	_, _ = unix.Poll([]unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}}, int(patience/time.Millisecond))
-	fd, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
-	if err != nil {
-		t.Fatal(err)
+	for limit := time.Now().Add(patience); ; {
+		fd, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+		if err == nil {
+			return fd
+		}
+		if err != unix.EAGAIN && err != unix.EINTR || time.Now().After(limit) {
+			t.Fatal(err)
+		}
+		// A signal of the runtime's may cut it short.
+		_, _ = unix.Poll([]unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}}, 100)
 	}
-	return fd
 }
 
 func TestServe_HasOnePeerAtATime(t *testing.T) {

@@ -1,0 +1,36 @@
+package mtcp
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/mtcp-go/mtcp/internal/slab"
+)
+
+// errInUse is the answer to who would take a connection from others.
+var errInUse = errors.New("the connection is in use: a call is in progress")
+
+// Detach takes a connection out of the net door, for package event: to all who
+// have it, it is closed from now on. No call of it may be in progress. attach is
+// given its shard and its name there; after an error the connection is reset.
+func (s *Stack) Detach(conn net.Conn, attach func(shard int, h slab.Handle) error) error {
+	c, ok := conn.(*Conn)
+	if !ok || c.stack != s.core {
+		return fmt.Errorf("mtcp: detach: the %T is no connection of this stack", conn)
+	}
+	if !c.users.CompareAndSwap(0, connClosed|connClosed>>1) {
+		if c.isClosed() {
+			return c.opError("detach", net.ErrClosed)
+		}
+		return c.opError("detach", errInUse)
+	}
+	c.read.stop()
+	c.write.stop()
+	err := attach(c.shard, c.app.Handle)
+	if err != nil {
+		c.app.Close(true)
+	}
+	s.core.Done()
+	return err
+}
