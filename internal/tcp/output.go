@@ -243,7 +243,10 @@ func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 	if t.recovery == recoveryFast {
 		t.words[prrOut] += uint32(end.Minus(p.seq))
 	}
-	if p.n > 0 && e.endsBundle(t, p, inBurst) && t.flags&flagUnpushed == 0 {
+	switch {
+	case p.again, h.Flags.Has(wire.PSH):
+		t.bundle = 0
+	case p.n > 0 && e.endsBundle(t, inBurst) && !t.has(flagUnpushed):
 		b[tcpFlagsAt] |= byte(wire.PSH)
 	}
 	e.Stats.OctetsOut += uint64(p.n)
@@ -254,9 +257,8 @@ func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 // receiver that merges segments hands them on with PSH, so Linux, which gives its
 // devices bundles of at least two segments and of about a millisecond's worth,
 // has PSH on the last segment of each; and so has this.
-func (e *Engine) endsBundle(t *TCB, p plan, inBurst bool) bool {
-	if p.again || e.cfg.NoBundles {
-		t.bundle = 0
+func (e *Engine) endsBundle(t *TCB, inBurst bool) bool {
+	if e.cfg.NoBundles {
 		return false
 	}
 	if !inBurst {

@@ -462,3 +462,18 @@ func TestScoreboard_RandomReports(t *testing.T) {
 		r.release()
 	}
 }
+
+// What a duplicate ACK stood for makes the window grow once, when it is
+// acknowledged for good, and not for the time before (RFC 3042 and slow start).
+func TestRecovery_DisorderMakesTheWindowGrowOnce(t *testing.T) {
+	r := sender(t, renoSYN)
+	r.write(15000)
+	r.out(run(1, 10)...)
+	r.in(". 1 ack 1")
+	r.in(". 1 ack 1")
+	r.collect()
+	r.in(". 1 ack 3001") // three segments, two of which had been told of
+	if r.c.cc.Cwnd != 11000 {
+		t.Errorf("window %d, want one segment more", r.c.cc.Cwnd)
+	}
+}
