@@ -122,9 +122,8 @@ func (s *Shard) open(k flow.Key4, now mono.Time, settings ...sock.Setting) (*tcp
 
 // mtu returns what packets of a new connection may have.
 func (s *Shard) mtu(k flow.Key4, now mono.Time) tcp.MTU {
-	to := wire.IPv4(k.RemoteIP)
-	_, _, route, _ := s.host.Route(to)
-	return tcp.MTU{Path: s.host.PathMTU(to, now), Route: route}
+	path, route := s.host.MTUs(wire.IPv4(k.RemoteIP), now)
+	return tcp.MTU{Path: path, Route: route}
 }
 
 // newKey completes the 4-tuple of an active open: a local address or port that

@@ -112,6 +112,8 @@ type Engine struct {
 	key    prf.Key
 	rnd    prf.Rand
 
+	settings sock.Rare // with which connections begin
+
 	Stats Stats
 
 	// replies are segments that no TCB sends: resets for unknown
@@ -153,6 +155,12 @@ func New(cfg Config, r Resources) *Engine {
 		sent:   r.Sent,
 		key:    r.Secret,
 		rnd:    prf.NewRand(r.Seed),
+		settings: sock.Rare{
+			KeepIdle:  seconds(cfg.KeepIdle),
+			KeepIntvl: seconds(cfg.KeepInterval),
+			KeepCount: uint8(min(cfg.KeepCount, 255)),
+			Linger:    lingerOff,
+		},
 	}
 }
 
@@ -195,12 +203,7 @@ func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu MTU, settings []soc
 	}
 	b := &e.blocks[i]
 	b.Reset()
-	b.Rare = sock.Rare{
-		KeepIdle:  seconds(e.cfg.KeepIdle),
-		KeepIntvl: seconds(e.cfg.KeepInterval),
-		KeepCount: uint8(min(e.cfg.KeepCount, 255)),
-		Linger:    lingerOff,
-	}
+	b.Rare = e.settings
 	for _, s := range settings {
 		e.set(t, s.Option, s.Value)
 	}
