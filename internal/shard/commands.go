@@ -30,7 +30,7 @@ func (s *Shard) commands(now mono.Time) int {
 func (s *Shard) command(c *sock.Command, now mono.Time) {
 	switch c.Op {
 	case sock.OpConnect:
-		s.connect(c, now)
+		s.Connect(c, now)
 		return
 	case sock.OpCancel:
 		s.cancel(c.Token)
@@ -80,8 +80,9 @@ func (s *Shard) release(t *tcp.TCB, i slab.Index, abort bool, now mono.Time) {
 	s.touch(t)
 }
 
-// connect is an active open: OpConnect.
-func (s *Shard) connect(c *sock.Command, now mono.Time) {
+// Connect is an active open: OpConnect, or with settings from a function of
+// OpCall.
+func (s *Shard) Connect(c *sock.Command, now mono.Time, settings ...sock.Setting) {
 	remote, ok := fromWide(c.Remote)
 	local, _ := fromWide(c.Local)
 	k, why := flow.Key4{}, sock.Invalid
@@ -92,7 +93,7 @@ func (s *Shard) connect(c *sock.Command, now mono.Time) {
 	}
 	var t *tcp.TCB
 	if why == sock.OK {
-		t, why = s.open(k, now)
+		t, why = s.open(k, now, settings...)
 	}
 	if why != sock.OK {
 		s.answerDial(c.Token, sock.Accepted{}, why)
@@ -102,7 +103,7 @@ func (s *Shard) connect(c *sock.Command, now mono.Time) {
 }
 
 // open takes a slot for an active open.
-func (s *Shard) open(k flow.Key4, now mono.Time) (*tcp.TCB, sock.Errno) {
+func (s *Shard) open(k flow.Key4, now mono.Time, settings ...sock.Setting) (*tcp.TCB, sock.Errno) {
 	i, ok := s.tcbs.Get()
 	if !ok {
 		s.drop(drop.NoTCB)
@@ -114,9 +115,15 @@ func (s *Shard) open(k flow.Key4, now mono.Time) (*tcp.TCB, sock.Errno) {
 		return nil, sock.NoMemory
 	}
 	t := s.tcbs.At(i)
-	s.engine.Connect(t, i, k, s.host.PathMTU(wire.IPv4(k.RemoteIP), now), now)
+	s.engine.Connect(t, i, k, s.mtu(k, now), now, settings...)
 	s.touch(t)
 	return t, sock.OK
+}
+
+// mtu returns what packets of a new connection may have.
+func (s *Shard) mtu(k flow.Key4, now mono.Time) tcp.MTU {
+	path, route := s.host.MTUs(wire.IPv4(k.RemoteIP), now)
+	return tcp.MTU{Path: path, Route: route}
 }
 
 // newKey completes the 4-tuple of an active open: a local address or port that

@@ -172,6 +172,7 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 		Blocks: blocks,
 		Pool:   s.pool,
 		Ranges: slab.Over(t.ranges, t.rangeSlots),
+		Sent:   slab.Over(t.sent, t.sentSlots),
 		Secret: cfg.Secret,
 		Seed:   rnd.Uint64(),
 	})
