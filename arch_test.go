@@ -25,6 +25,7 @@ var layers = map[string]int{
 	"internal/traffic":    12, // both halves of the benchmarks
 	"event/httpd":         11,
 	"event":               10, // the event door, on a stack of the root
+	"config":              10, // a TOML library, which the root package does without
 	".":                   9,  // the net door
 	"internal/door":       8,
 	"internal/stack":      7,
@@ -48,6 +49,7 @@ var layers = map[string]int{
 	"internal/sock":       3, // house.md has it beside tcp; the engine reads its blocks, so it stands below
 	"internal/wheel":      3,
 	"internal/tcp/cc":     3,
+	"internal/param":      2, // names, defaults and ranges; imports nothing of ours
 	"internal/ring":       2,
 	"internal/slab":       2,
 	"internal/flow":       2,
@@ -87,6 +89,9 @@ var outside = map[string][]string{
 	"github.com/alecthomas/kong": {"cmd/mtcp"},
 	// latencies
 	"github.com/HdrHistogram/hdrhistogram-go": {"internal/traffic"},
+	// Of the TOML libraries the one whose parser gives every key and value its
+	// place, so that an error can name the line; only that parser is used.
+	"github.com/pelletier/go-toml/v2": {"config"},
 }
 
 // goroutines may be started here; every one has an owner who waits for it.

@@ -1,21 +1,21 @@
 package mtcp
 
 import (
-	"errors"
 	"io"
 	"log/slog"
 	"net/netip"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/ip"
+	"github.com/mtcp-go/mtcp/internal/neigh"
+	"github.com/mtcp-go/mtcp/internal/param"
 	"github.com/mtcp-go/mtcp/internal/stack"
-	"github.com/mtcp-go/mtcp/internal/tcp"
-	"github.com/mtcp-go/mtcp/internal/tcp/cc"
 )
 
 // Config describes a Stack. Link and Addresses are needed; the zero value of
-// every other field is its default.
+// every other field is its default. Package config reads one from a file.
 type Config struct {
-	// Link is where packets go: AFXDP, TAP, or an end of a Wire.
+	// Link is where packets go: AFXDP, TAP, Memif, or an end of a Wire.
 	Link Link
 
 	// Addresses are the stack's own, with their prefix lengths. The kernel must
@@ -28,31 +28,32 @@ type Config struct {
 	Gateway netip.Addr
 
 	// ProbeAddresses asks the network before the addresses are used whether
-	// somebody has them (RFC 5227). That takes some seconds, in which nothing
+	// somebody has them (RFC 5227), which takes some seconds in which nothing
 	// can be sent.
 	ProbeAddresses bool
 
 	// Memory bounds the octets that the stack takes, all shards together and
 	// whatever happens: connections, rings, tables, packet frames. Connections,
-	// TimeWaits and RingMemory follow from it where they are zero; New fails when
-	// it is too small for what was asked for. None of it is touched before it is
-	// needed. Stack.Memory tells how it is divided. Default 0: no budget, and
-	// each part has its own default. What applications hold on the Go heap, a
-	// Conn above all, is theirs: docs/LIMITS.md has the numbers.
+	// TimeWaits and RingMemory follow from it where they are not given; what is
+	// too small for what was asked for is refused. None of it is touched before it
+	// is needed. Default: no budget, each part has its own default; 1MiB to 64TiB.
+	//
+	// Stack.Memory tells how it is divided. What applications hold on the Go heap,
+	// a Conn above all, is theirs: docs/LIMITS.md has the numbers.
 	Memory int
 
 	// Connections bounds the connections of each shard; beyond it SYNs are
-	// dropped and counted. Default 131072, or a part of Memory.
+	// dropped and counted. Default: 131072, or a part of Memory; 1 to 268435456.
 	Connections int
 
-	// TimeWaits bounds the TIME_WAIT records of each shard (64 octets each);
-	// beyond it the oldest give way, and are counted. Default 262144, or twice
-	// Connections with Memory.
+	// TimeWaits bounds the TIME_WAIT records of each shard, of 64 octets each;
+	// beyond it the oldest give way, and are counted. Default: 262144, or twice
+	// Connections with Memory; 1 to 268435456.
 	TimeWaits int
 
-	// RingMemory bounds the octets of each shard's send and receive rings.
-	// Connections take of it what they need and give it back when idle.
-	// At least 4 MiB. Default 512 MiB, or what is left of Memory.
+	// RingMemory bounds the octets of each shard's send and receive rings, of
+	// which connections take what they need and give it back when idle. Default:
+	// 512MiB, or what is left of Memory; 4MiB to 1TiB.
 	RingMemory int
 
 	// HugePages asks for huge pages for that memory. They are reserved as a whole
@@ -61,35 +62,36 @@ type Config struct {
 	HugePages bool
 
 	// Backlog bounds, per shard, the connections of a listener that wait for
-	// Accept, and by twice that number those that are half open. Default 4096, or
-	// Connections if that is less. Listeners whose queues together would take more
-	// than 64 MiB, or a 32nd of Memory (at least 1 MiB), are refused with ENOBUFS.
+	// Accept, and by twice that number those that are half open. Default: 4096, or
+	// Connections if that is less; 1 to 1048576 connections.
+	//
+	// Listeners whose queues together would take more than 64 MiB, or a 32nd of
+	// Memory (at least 1 MiB), are refused with ENOBUFS.
 	Backlog int
 
-	// TimeWait is how long a closed 4-tuple is kept from being reused, except
-	// as RFC 6191 allows. Default 60 s (RFC 9293: 2 MSL, 4 minutes).
-	TimeWait time.Duration
+	// PortFirst is the first of the ports that dials, and listeners on port 0,
+	// are given. Default: 32768; 1 to 65535.
+	PortFirst int
 
-	// KeepAlive is the idle time before keep-alive probes, and between them;
-	// nine are sent. Default 15 s as in package net; negative switches off.
-	KeepAlive time.Duration
+	// PortLast is the last of these ports. Default: 60999; 1 to 65535.
+	PortLast int
 
-	// Congestion is "cubic" (the default) or "newreno".
-	Congestion string
+	// Neighbours bounds the ARP entries of each shard; beyond it idle ones give
+	// way. Default: 1024; 8 to 32768.
+	Neighbours int
 
-	// Nagle leaves Nagle's algorithm on at the start of connections. As in
-	// package net it is off by default.
-	Nagle bool
-
-	// Cores pins the shards' threads, in turn, to these cores. It suits handlers
-	// of package event; where goroutines use the connections each round then costs
-	// switches between threads. Default: none, the shards run where the Go
-	// scheduler has them.
+	// Cores are those that the shards' threads are pinned to, in turn. It suits
+	// handlers of package event; where goroutines use the connections each round
+	// then costs switches between threads. None leaves the shards where the Go
+	// scheduler has them. Default: none; each 0 to 1023.
 	Cores []int
 
 	// BusyPoll keeps idle shards from sleeping, each of which then takes all of a
 	// core: a round trip is spared a wake-up of some 50 µs.
 	BusyPoll bool
+
+	TCP TCP // how TCP behaves
+	IP  IP  // how IP behaves
 
 	// Capture takes a copy of every packet in pcapng format, when not nil. It
 	// is written from the packet path, so a slow writer slows the stack.
@@ -104,36 +106,23 @@ type Config struct {
 	Seed uint64
 }
 
+// defaultBacklog is that of a stack with as many connections.
 const defaultBacklog = 4096
 
-// engineConfig translates to the engine's terms.
-func (c *Config) engineConfig() (tcp.Config, error) {
-	e := tcp.DefaultConfig()
-	e.NoDelay = !c.Nagle
-	if c.TimeWait > 0 {
-		e.TimeWait = c.TimeWait
+// complete fills in the defaults and refuses what is out of range.
+func (c *Config) complete() error {
+	if err := param.Stack.Complete(c); err != nil {
+		return err
 	}
-	if c.KeepAlive >= 0 {
-		e.KeepAlive = true
-		e.KeepIdle = 15 * time.Second
-		if c.KeepAlive > 0 {
-			e.KeepIdle = c.KeepAlive
-		}
-		e.KeepInterval = e.KeepIdle
+	if err := param.TCP.Complete(&c.TCP); err != nil {
+		return err
 	}
-	if c.Congestion != "" {
-		id, ok := cc.ParseID(c.Congestion)
-		if !ok {
-			return e, errors.New(`congestion control "` + c.Congestion + `" is not known: use cubic or newreno`)
-		}
-		e.Congestion = id
-	}
-	return e, nil
+	return param.IP.Complete(&c.IP)
 }
 
-// stackConfig translates to the terms of the layer below.
-func (c *Config) stackConfig() (stack.Config, error) {
-	e, err := c.engineConfig()
+// stackConfig translates a complete configuration to the terms of the layer
+// below.
+func (c *Config) stackConfig() stack.Config {
 	return stack.Config{
 		Addresses:   c.Addresses,
 		Gateway:     c.Gateway,
@@ -142,10 +131,61 @@ func (c *Config) stackConfig() (stack.Config, error) {
 		RingMemory:  c.RingMemory,
 		Memory:      c.Memory,
 		HugePages:   c.HugePages,
-		TCP:         e,
+		PortFirst:   uint16(c.PortFirst), // in range
+		PortLast:    uint16(c.PortLast),
+		TCP:         c.TCP.engine(),
+		Host:        c.IP.host(),
+		Neighbours:  neigh.Config{MaxEntries: c.Neighbours},
 		Cores:       c.Cores,
 		BusyPoll:    c.BusyPoll,
 		Probe:       c.ProbeAddresses,
 		Seed:        c.Seed,
-	}, err
+	}
+}
+
+// IP is how IP and ICMP behave. Zero values are the defaults.
+type IP struct {
+	// TTL is the time to live of packets that leave. Default: 64; 1 to 255 hops.
+	TTL int
+
+	// MinPathMTU is what no ICMP message makes a path's MTU smaller than.
+	// Default: 552; 68 to 1500.
+	MinPathMTU int
+
+	// PathMTUAge is the time after which a path is tried with larger packets
+	// again (RFC 1191). Default: 10m; 60s to 24h.
+	PathMTUAge time.Duration
+
+	// Reassemblies bounds what each shard puts together from fragments at a
+	// time; beyond it the oldest give way. Default: 64; 1 to 4096 datagrams.
+	Reassemblies int
+
+	// ReassemblyMemory bounds each shard's memory for that. Default: 1MiB; 64KiB
+	// to 64MiB.
+	ReassemblyMemory int
+
+	// ReassemblyTimeout is how long a datagram waits for its last fragment.
+	// Default: 30s; 1s to 120s.
+	ReassemblyTimeout time.Duration
+
+	// ICMPRate bounds each shard's ICMP answers, and by the same number its ICMP
+	// errors. Default: 1000; 1 to 1000000 a second.
+	ICMPRate int
+
+	// ICMPBurst is how many of either may go at once. Default: 50; 1 to 1000000
+	// messages.
+	ICMPBurst int
+}
+
+func (p *IP) host() ip.Config {
+	return ip.Config{
+		TTL:               uint8(p.TTL), // in range
+		MinPathMTU:        p.MinPathMTU,
+		PathMTUAge:        p.PathMTUAge,
+		Datagrams:         p.Reassemblies,
+		ReassemblyBytes:   p.ReassemblyMemory,
+		ReassemblyTimeout: p.ReassemblyTimeout,
+		ICMPRate:          p.ICMPRate,
+		ICMPBurst:         p.ICMPBurst,
+	}
 }

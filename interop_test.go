@@ -449,15 +449,15 @@ func TestInterop_PacketsLargerThanTheUsualFrames(t *testing.T) {
 			t.Errorf("%d octets in %d segments: they are no larger than usual", s.OctetsIn, s.SegmentsIn)
 		}
 	}
-	for size, want := range map[int]error{0: afxdp.ErrMTU, 3000: afxdp.ErrConfig} {
+	for size, want := range map[int]string{0: afxdp.ErrMTU.Error(), 3000: "FrameSize: 3000 is out of range"} {
 		l := w.link.(AFXDP)
 		l.FrameSize = size
 		err := w.oursAt.Do(func() error {
 			_, err := New(Config{Link: l, Addresses: prefixes("10.77.0.2")})
 			return err
 		})
-		if !errors.Is(err, want) {
-			t.Errorf("frames of %d: %v, want %v", size, err, want)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("frames of %d: %v, want %q", size, err, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package mtcp
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/link/mem"
 	"github.com/mtcp-go/mtcp/internal/link/tap"
 	"github.com/mtcp-go/mtcp/internal/netconf"
+	"github.com/mtcp-go/mtcp/internal/param"
 	"github.com/mtcp-go/mtcp/internal/runner"
 	"github.com/mtcp-go/mtcp/internal/stack"
 )
@@ -54,42 +56,68 @@ func (o *openLink) endWatch() error {
 
 // AFXDP opens a network interface beside the kernel: packets to the stack's
 // addresses, or with Shared to its ports, come to the stack, all others stay the
-// kernel's. It needs
-// CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF.
+// kernel's. It needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF, and with Shared and a
+// port below 1024 CAP_NET_BIND_SERVICE.
 type AFXDP struct {
-	// Interface is its name, such as "eth0". All of its queues are bound, and
-	// each gets a shard.
+	// Interface is the interface's name. All of its queues are bound, and each
+	// gets a shard.
 	Interface string
 
 	// Generic asks for generic mode at once, which works with every driver.
 	// Otherwise native mode is tried first; LinkInfo tells what was obtained.
 	Generic bool
 
-	// Frames is the number of packet buffers per queue, a power of two.
-	// Default 4096.
+	// Copy asks for copy mode at once. Otherwise zero-copy is tried first.
+	Copy bool
+
+	// Require refuses to open in a mode that is less; zerocopy is native, too.
+	// Default: any mode; native or zerocopy.
+	Require string
+
+	// Frames is the number of packet buffers per queue, half of them for each
+	// direction. Default: 4096; a power of two from 128 to 1048576 buffers.
 	Frames int
 
-	// FrameSize is the size of a packet buffer: 2048, the default, for an MTU of
-	// up to 1778, or 4096, for one of up to 3826.
+	// FrameSize is the size of a packet buffer, larger than the MTU by 270 at
+	// least. Default: 2KiB; a power of two from 2KiB to 4KiB.
 	FrameSize int
+
+	// RingSize is the length of the receive and transmit rings shared with the
+	// kernel. Default: half of the frames; a power of two from 64 to 524288
+	// packets.
+	RingSize int
+
+	// BusyPoll makes reading drive the interface instead of its interrupts, for
+	// this long at a time; it needs napi_defer_hard_irqs and gro_flush_timeout
+	// to be of use. Default: off; 1µs to 1s.
+	BusyPoll time.Duration
+
+	// NoTxChecksum fills transmit checksums in software even where the device
+	// could.
+	NoTxChecksum bool
 
 	// Shared leaves the addresses to the kernel, too: only the ports on which the
 	// stack listens, and those of its own connections, come to the stack.
-	// Neighbours and routes are the kernel's, and followed as they change. Config
-	// then names which of the interface's addresses to use; none means all, also
-	// those that come later. netfilter does not see the stack's packets.
+	// Neighbours and routes are the kernel's, and followed as they change. The
+	// configuration then names which of the interface's addresses to use; none
+	// means all, also those that come later. netfilter does not see the stack's
+	// packets.
 	Shared bool
 
 	// Ports are those that the stack may listen on, with Shared. None means any
-	// that the kernel does not use.
+	// that the kernel does not use. Default: none; each 1 to 65535.
 	Ports []uint16
 
 	// DialPorts is how many local ports are kept from the kernel for the stack's
-	// own connections, with Shared. Each is a socket. Default 1024.
+	// own connections, with Shared. Each is a socket. Default: 1024, or none
+	// without Shared; 1 to 16384 ports.
 	DialPorts int
 }
 
 func (x AFXDP) open(c *Config) (o openLink, err error) {
+	if err := param.AFXDP.Complete(&x); err != nil {
+		return openLink{}, fmt.Errorf("afxdp: %w", err)
+	}
 	o = openLink{clock: runner.NewClock(), name: x.Interface, hasMAC: true}
 	if o.watch, err = netconf.Watch(x.Interface); err != nil {
 		return openLink{}, err
@@ -102,13 +130,7 @@ func (x AFXDP) open(c *Config) (o openLink, err error) {
 	if o.take, err = x.addresses(c, o.watch.Snapshot().Addresses); err != nil {
 		return o, err
 	}
-	cfg := afxdp.Config{Interface: x.Interface, Frames: x.Frames, FrameSize: x.FrameSize, Shared: x.Shared}
-	if x.Generic {
-		cfg.Mode = afxdp.ModeGeneric
-	}
-	for _, a := range o.take {
-		cfg.Addresses = append(cfg.Addresses, a.Addr())
-	}
+	cfg := x.device(o.take)
 	d, err := afxdp.Open(cfg)
 	if err != nil {
 		return o, err
@@ -125,6 +147,35 @@ func (x AFXDP) open(c *Config) (o openLink, err error) {
 	}
 	return o, nil
 }
+
+// device translates to the device's terms.
+func (x AFXDP) device(addresses []netip.Prefix) afxdp.Config {
+	cfg := afxdp.Config{
+		Interface: x.Interface,
+		Require:   afxdp.Requirement(slices.Index(requirements, x.Require)),
+		Frames:    x.Frames,
+		FrameSize: x.FrameSize,
+		RingSize:  x.RingSize,
+		BusyPoll:  x.BusyPoll,
+		Shared:    x.Shared,
+	}
+	if x.Generic {
+		cfg.Mode = afxdp.ModeGeneric
+	}
+	if x.Copy {
+		cfg.Copy = afxdp.CopyAlways
+	}
+	if x.NoTxChecksum {
+		cfg.TxChecksum = afxdp.Off
+	}
+	for _, a := range addresses {
+		cfg.Addresses = append(cfg.Addresses, a.Addr())
+	}
+	return cfg
+}
+
+// requirements are in the device's order.
+var requirements = []string{"", "native", "zerocopy"}
 
 // addresses are those whose packets come to the stack at first.
 func (x *AFXDP) addresses(c *Config, kernel []netip.Prefix) ([]netip.Prefix, error) {
@@ -158,26 +209,37 @@ func (x *AFXDP) addresses(c *Config, kernel []netip.Prefix) ([]netip.Prefix, err
 // TAP makes, or attaches to, a TAP interface: for machines without XDP. The
 // kernel is the stack's neighbour on it, and forwards if it is told to.
 type TAP struct {
-	// Interface is its name; one that does not exist is made, and removed with
-	// the stack.
+	// Interface is the interface's name; one that does not exist is made, and
+	// removed with the stack.
 	Interface string
 
-	// Queues is the number of queues, and so of shards. Default 1.
+	// Queues is the number of queues, and so of shards. Default: 1; 1 to 256.
 	Queues int
 
 	// Peer are the kernel's addresses on the interface, on the networks of the
 	// stack's addresses. None leaves them as they are.
 	Peer []netip.Prefix
+
+	// MTU is the interface's MTU. Default: as it is, or 1500 when made; 68 to
+	// 65521.
+	MTU int
+
+	// MAC is the Ethernet address of the stack's end. None makes one up.
+	MAC net.HardwareAddr
+
+	// Persist lets the interface stay when the stack has gone.
+	Persist bool
 }
 
 func (x TAP) open(*Config) (openLink, error) {
-	d, err := tap.Open(tap.Config{
-		Interface:     x.Interface,
-		Queues:        x.Queues,
-		PeerAddresses: x.Peer,
-		Up:            true,
-		Settle:        netconf.Settle,
-	})
+	if err := param.TAP.Complete(&x); err != nil {
+		return openLink{}, fmt.Errorf("tap: %w", err)
+	}
+	cfg, err := x.device()
+	if err != nil {
+		return openLink{}, err
+	}
+	d, err := tap.Open(cfg)
 	if err != nil {
 		return openLink{}, err
 	}
@@ -189,6 +251,24 @@ func (x TAP) open(*Config) (openLink, error) {
 		o.queues = append(o.queues, d.Queue(i))
 	}
 	return o, nil
+}
+
+// device translates to the device's terms.
+func (x TAP) device() (tap.Config, error) {
+	cfg := tap.Config{
+		Interface:     x.Interface,
+		Queues:        x.Queues,
+		Persist:       x.Persist,
+		MTU:           x.MTU,
+		PeerAddresses: x.Peer,
+		Up:            true,
+		Settle:        netconf.Settle,
+	}
+	if len(x.MAC) != 0 && len(x.MAC) != len(cfg.MAC) {
+		return cfg, fmt.Errorf("tap: MAC: %v is no Ethernet address", x.MAC)
+	}
+	copy(cfg.MAC[:], x.MAC)
+	return cfg, nil
 }
 
 // WireConfig describes an in-process wire between two stacks. The zero value

@@ -1,9 +1,11 @@
 package mtcp
 
 import (
+	"fmt"
 	"log/slog"
 
 	"github.com/mtcp-go/mtcp/internal/link/memif"
+	"github.com/mtcp-go/mtcp/internal/param"
 	"github.com/mtcp-go/mtcp/internal/runner"
 )
 
@@ -29,28 +31,35 @@ type Memif struct {
 	// with the stack.
 	Socket string
 
-	// Role is MemifMaster or MemifSlave: the opposite of the other side's.
+	// Role is who makes the memory, a slave; a master makes the socket. The other
+	// side has the other role. Default: master; master or slave.
 	Role MemifRole
 
-	// ID names the interface, and Secret, of at most 24 octets, proves the right to
-	// it. Both sides say the same. Default 0, and none.
-	ID     uint32
+	// ID names the interface. Both sides say the same. Default: 0; 1 to
+	// 4294967295.
+	ID uint32
+
+	// Secret proves the right to the interface, in at most 24 octets. Both sides
+	// say the same. None asks for no proof.
 	Secret string
 
 	// Queues is the number of rings in each direction, and so of shards. Both
-	// sides have as many. Default 1.
+	// sides have as many. Default: 1; 1 to 64.
 	Queues int
 
-	// RingSize is the number of packets in a ring, a power of two, and BufferSize
-	// the octets of each: a slave chooses both. Default 1024, and 2048 or what
-	// the MTU needs.
-	RingSize, BufferSize int
+	// RingSize is the length of a ring: a slave chooses it. Default: 1024; a power
+	// of two from 32 to 16384 packets.
+	RingSize int
+
+	// BufferSize is the memory of a packet: a slave chooses it. Default: 2KiB, or
+	// what the MTU needs; 86 to 64KiB.
+	BufferSize int
 
 	// MTU is the largest IP packet, on both sides: the protocol does not tell, and
-	// what is larger is dropped and counted. Default 1500.
+	// what is larger is dropped and counted. Default: 1500; 68 to 65518.
 	MTU int
 
-	// MAC is the stack's address on the link. Default: made up.
+	// MAC is the Ethernet address of the stack's end. None makes one up.
 	MAC [6]byte
 
 	// HugePages lets the memory be of huge pages. Only for another side that is
@@ -59,22 +68,10 @@ type Memif struct {
 }
 
 func (x Memif) open(c *Config) (openLink, error) {
-	log := c.Logger
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+	if err := param.Memif.Complete(&x); err != nil {
+		return openLink{}, fmt.Errorf("memif: %w", err)
 	}
-	d, err := memif.Open(memif.Config{
-		Socket: x.Socket, Role: memif.Role(x.Role), ID: x.ID, Secret: x.Secret,
-		Queues: x.Queues, RingSize: x.RingSize, BufferSize: x.BufferSize,
-		MTU: x.MTU, MAC: x.MAC, HugePages: x.HugePages,
-		Changed: func(up bool, why string) {
-			if up {
-				log.Info("link up", "socket", x.Socket, "peer", why)
-			} else {
-				log.Warn("link down", "socket", x.Socket, "why", why)
-			}
-		},
-	})
+	d, err := memif.Open(x.device(c.Logger))
 	if err != nil {
 		return openLink{}, err
 	}
@@ -92,4 +89,30 @@ func (x Memif) open(c *Config) (openLink, error) {
 		o.queues = append(o.queues, d.Queue(i))
 	}
 	return o, nil
+}
+
+// device translates to the device's terms.
+func (x Memif) device(log *slog.Logger) memif.Config {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return memif.Config{
+		Socket:     x.Socket,
+		Role:       memif.Role(x.Role),
+		ID:         x.ID,
+		Secret:     x.Secret,
+		Queues:     x.Queues,
+		RingSize:   x.RingSize,
+		BufferSize: x.BufferSize,
+		MTU:        x.MTU,
+		MAC:        x.MAC,
+		HugePages:  x.HugePages,
+		Changed: func(up bool, why string) {
+			if up {
+				log.Info("link up", "socket", x.Socket, "peer", why)
+			} else {
+				log.Warn("link down", "socket", x.Socket, "why", why)
+			}
+		},
+	}
 }

@@ -36,10 +36,10 @@ func New(c Config) (*Stack, error) {
 	if c.Link == nil {
 		return nil, fmt.Errorf("mtcp: no link: set Config.Link, for example to mtcp.AFXDP{Interface: %q}", "eth0")
 	}
-	cfg, err := c.stackConfig()
-	if err != nil {
+	if err := c.complete(); err != nil {
 		return nil, fmt.Errorf("mtcp: %w", err)
 	}
+	cfg := c.stackConfig()
 	s := &Stack{backlog: c.Backlog, log: c.Logger, done: make(chan struct{})}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -272,7 +272,7 @@ func TestKeepAlive_KeepsAnIdleConnection(t *testing.T) {
 
 func TestKeepAlive_CanBeOff(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		w := newWorld(t, WireConfig{}, func(client, server *Config) { client.KeepAlive, server.KeepAlive = -1, -1 })
+		w := newWorld(t, WireConfig{}, func(client, server *Config) { client.TCP.NoKeepAlive, server.TCP.NoKeepAlive = true, true })
 		c, s := w.connect(t, w.listen(t, ":80"))
 		settle(t, c, s)
 		w.vanish()
@@ -381,7 +381,7 @@ func TestClose_LeavesNothingWhenThePeerNeverCloses(t *testing.T) {
 
 func TestTimeWait_PassesAndIsReused(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		w := newWorld(t, WireConfig{}, func(client, _ *Config) { client.TimeWait = 10 * time.Second })
+		w := newWorld(t, WireConfig{}, func(client, _ *Config) { client.TCP.TimeWait = 10 * time.Second })
 		l := w.listen(t, ":80")
 		from, to := addrPortOf(t, clientIP+":4000"), addrPortOf(t, serverIP+":80")
 		for range 3 { // the same 4-tuple again and again: the server reuses, RFC 6191
@@ -417,7 +417,7 @@ func TestTimeWait_PassesAndIsReused(t *testing.T) {
 
 func TestConfig_TimeWaitIsTaken(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		w := newWorld(t, WireConfig{}, func(client, _ *Config) { client.TimeWait = 10 * time.Second })
+		w := newWorld(t, WireConfig{}, func(client, _ *Config) { client.TCP.TimeWait = 10 * time.Second })
 		c, s := w.connect(t, w.listen(t, ":80"))
 		c.Close()
 		if _, err := io.ReadAll(s); err != nil {

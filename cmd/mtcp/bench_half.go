@@ -47,7 +47,7 @@ type halfFlags struct {
 func (f *halfFlags) open(role mtcp.MemifRole, sources int) (*mtcp.Stack, []netip.Addr, error) {
 	cfg := mtcp.Config{
 		Connections: f.Connections, TimeWaits: f.TimeWaits, RingMemory: f.RingMemory << 20,
-		Congestion: f.Congestion, Cores: f.CPU, BusyPoll: len(f.CPU) > 0,
+		TCP: mtcp.TCP{Congestion: f.Congestion}, Cores: f.CPU, BusyPoll: len(f.CPU) > 0,
 	}
 	var from []netip.Addr
 	for a := f.Addr.Addr(); len(from) < sources; a = a.Next() {

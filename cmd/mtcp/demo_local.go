@@ -25,7 +25,7 @@ func (c *demoCmd) showLocal(ctx context.Context, t *terminal, s *site) error {
 			Addresses:   []netip.Prefix{netip.MustParsePrefix(address + prefixBits)},
 			Connections: 1 << 14,
 			RingMemory:  128 << 20,
-			Congestion:  congestion,
+			TCP:         mtcp.TCP{Congestion: congestion},
 		})
 	}
 	server, err := end(0, stackAddress)

@@ -5,11 +5,12 @@
 // behind: no XDP program, namespace, interface, process or half-written file.
 //
 // Reading order: main.go (verbs, exit codes), errors.go (one line that names
-// the mend), flags.go (what the verbs share), door.go (the stack or the
-// kernel, behind one shape), tap.go (the kernel's end of a TAP), then a file a
-// verb: serve.go with echo.go and counters.go, get.go with progress.go, demo.go
-// with demo_choice.go, demo_world.go, demo_network.go, demo_steps.go and
-// demo_local.go, doctor.go with doctor_text.go, bench.go with bench_serve.go,
-// bench_run.go, bench_table.go and bench_half.go; and what they measure with:
-// client.go, load.go, histogram.go, tools.go, child.go, kernel.go.
+// the mend), flags.go (what the verbs share), config.go (the file that flags are
+// put over), door.go (the stack or the kernel, behind one shape), tap.go (the
+// kernel's end of a TAP), then a file a verb: serve.go with echo.go and
+// counters.go, get.go with progress.go, demo.go with demo_choice.go,
+// demo_world.go, demo_network.go, demo_steps.go and demo_local.go, doctor.go with
+// doctor_text.go, bench.go with bench_serve.go, bench_run.go, bench_table.go and
+// bench_half.go; and what they measure with: client.go, load.go, histogram.go,
+// tools.go, child.go, kernel.go.
 package main

@@ -31,25 +31,25 @@ var _ door = (*mtcp.Stack)(nil)
 
 // openStack makes the stack that the flags describe, on a link that is not the
 // kernel's.
-func openStack(link string, f *stackFlags) (door, error) {
-	if err := f.check(link); err != nil {
-		return nil, err
-	}
-	l, err := f.link(link)
+func openStack(link *string, f *stackFlags) (door, error) {
+	cfg, err := f.configuration(link)
 	if err != nil {
 		return nil, err
 	}
-	cfg := mtcp.Config{
-		Link:        l,
-		Connections: f.Connections,
-		RingMemory:  f.RingMemory << 20,
-		Congestion:  f.Congestion,
+	if err := f.check(*link); err != nil {
+		return nil, err
 	}
-	for _, a := range f.Addr {
-		cfg.Addresses = append(cfg.Addresses, a.Prefix)
+	switch l := cfg.Link.(type) {
+	case mtcp.AFXDP:
+		if !l.Shared {
+			err = checkAddresses(f)
+		}
+	case mtcp.TAP:
+		err = f.settleTAP(&l)
+		cfg.Link = l
 	}
-	if f.Gateway != nil {
-		cfg.Gateway = f.Gateway.Addr
+	if err != nil {
+		return nil, err
 	}
 	if f.Pcap == "" {
 		return mtcp.New(cfg)
@@ -64,18 +64,6 @@ func openStack(link string, f *stackFlags) (door, error) {
 		return nil, errors.Join(err, file.Close(), os.Remove(f.Pcap))
 	}
 	return &captured{s, file}, nil
-}
-
-// link is the link that the flags describe.
-func (f *stackFlags) link(link string) (mtcp.Link, error) {
-	if link == linkTAP {
-		return f.tap()
-	}
-	x := mtcp.AFXDP{Interface: f.Iface, Generic: f.Generic, FrameSize: f.FrameSize, Shared: f.Shared, Ports: f.Ports}
-	if f.Shared {
-		return x, nil
-	}
-	return x, checkAddresses(f)
 }
 
 // checkAddresses refuses addresses that the kernel has: it would answer for

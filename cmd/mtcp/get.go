@@ -23,7 +23,7 @@ type getCmd struct {
 	C      int    `short:"c" help:"Load: connections at a time." placeholder:"N"`
 	Output string `short:"o" placeholder:"FILE" help:"Write the body to FILE, with progress and SHA-256; otherwise to the standard output."`
 	Close  bool   `help:"Load: a connection per request."`
-	Link   string `default:"afxdp" enum:"afxdp,tap" help:"afxdp: an interface shared with the kernel; tap: a TAP interface, with the kernel as the neighbour."`
+	Link   string `default:"" enum:",afxdp,tap" placeholder:"LINK" help:"The file's, or afxdp: an interface shared with the kernel; tap: a TAP interface, with the kernel as the neighbour."`
 	URL    string `arg:"" help:"What to fetch: http://..."`
 }
 
@@ -49,7 +49,7 @@ func (c *getCmd) Run(t *terminal) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	d, err := openStack(c.Link, &c.stackFlags)
+	d, err := openStack(&c.Link, &c.stackFlags)
 	if err != nil {
 		return err
 	}

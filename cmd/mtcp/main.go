@@ -24,6 +24,7 @@ type commandLine struct {
 	Demo   demoCmd   `cmd:"" help:"Show the stack at work, beside the kernel's TCP, on a network made for it."`
 	Serve  serveCmd  `cmd:"" help:"Serve files over HTTP, or echo, on the stack."`
 	Get    getCmd    `cmd:"" help:"Fetch a URL, or load a server, from the stack."`
+	Config configCmd `cmd:"" help:"Print the configuration file with all defaults, or check one."`
 	Doctor doctorCmd `cmd:"" help:"Say whether this machine and an interface suit the stack, and how to mend what does not."`
 	Bench  benchCmd  `cmd:"" help:"Measure: a server, a load, or both beside the kernel's TCP."`
 	Client clientCmd `cmd:"" help:"Load a server through the kernel's TCP, for demo and bench." hidden:""`
@@ -48,6 +49,7 @@ func run(args []string, t *terminal) int {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(withDefault),
 		kong.Bind(t),
+		defaults(),
 	)
 	ctx, err := parser.Parse(args)
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 
 const (
 	runEnv  = "MTCP_TEST_RUN"  // be the command
-	dropEnv = "MTCP_TEST_DROP" // first lose "rights", "memlock", "namespaces", "bpf" or "memory"
+	dropEnv = "MTCP_TEST_DROP" // first lose "rights", "memlock", "namespaces", "bpf" or "memory", or all but a unit's
 	markEnv = "MTCP_TEST_MARK" // finds the processes of one test
 )
 
@@ -33,7 +33,11 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	if what := os.Getenv(dropEnv); what != "" {
-		err := dropRights(what)
+		drop := dropRights
+		if spec, ok := strings.CutPrefix(what, "unit "); ok {
+			what, drop = spec, become
+		}
+		err := drop(what)
 		fmt.Fprintln(os.Stderr, "test: cannot drop rights:", err)
 		os.Exit(99)
 	}

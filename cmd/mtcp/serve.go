@@ -29,7 +29,7 @@ type serveCmd struct {
 	Root   string   `placeholder:"DIR" xor:"what" help:"Serve the files of DIR over HTTP."`
 	Echo   bool     `xor:"what" help:"Send back what comes in, a goroutine per connection."`
 	Bench  bool     `xor:"what" hidden:"" help:"Serve what the bench verb asks for."`
-	Link   string   `default:"afxdp" enum:"afxdp,tap,kernel" help:"afxdp: the stack on an interface shared with the kernel; tap: the stack on a TAP interface, for machines without XDP; kernel: the machine's own TCP, to compare."`
+	Link   string   `default:"" enum:",afxdp,tap,kernel" placeholder:"LINK" help:"The file's, or afxdp: the stack on an interface shared with the kernel; tap: the stack on a TAP interface, for machines without XDP; kernel: the machine's own TCP, to compare."`
 	JSON   bool     `help:"Print facts and counters as JSON, a line each."`
 }
 
@@ -44,7 +44,8 @@ Examples:
     mtcp serve --iface eth0 --addr 10.0.0.2/24 --gateway 10.0.0.1 --root /srv/www
     mtcp serve --iface eth0 --addr 10.0.0.2/24 --listen :7 --echo --pcap echo.pcap
     mtcp serve --link tap --addr 10.88.0.2/24 --echo
-    mtcp serve --iface eth0 --shared --ports 80 --root /srv/www`
+    mtcp serve --iface eth0 --shared --ports 80 --root /srv/www
+    mtcp serve --config /etc/mtcp.toml --require native --root /srv/www`
 }
 
 // Run serves.
@@ -81,9 +82,10 @@ func (c *serveCmd) Run(t *terminal) error {
 
 func (c *serveCmd) open() (door, error) {
 	if c.Link == linkKernel {
-		return kernelDoor{c.Congestion}, c.check(c.Link)
+		_, err := c.configuration(&c.Link)
+		return kernelDoor{c.Congestion}, err
 	}
-	return openStack(c.Link, &c.stackFlags)
+	return openStack(&c.Link, &c.stackFlags)
 }
 
 // serving is a server at work.
@@ -233,14 +235,18 @@ func (s *serving) facts() {
 }
 
 // reach says who can connect: over AF_XDP not this machine, since its kernel's
-// packets leave by the interface, which over TAP is where the stack is.
+// packets leave by the interface, which over TAP is where the stack is. Over
+// memif it is one process.
 func (s *serving) reach(addresses []string) string {
 	links := s.door.Links()
 	if len(links) == 0 || len(addresses) == 0 {
 		return ""
 	}
 	try := s.attempt(addresses[0])
-	if s.cmd.Link != linkTAP {
+	switch s.cmd.Link {
+	case linkMemif:
+		return fmt.Sprintf("from the other side of %s, such as with %s", links[0].Name, try)
+	case linkAFXDP:
 		return fmt.Sprintf("from other machines, such as with %s; not from this one, whose packets leave by %s", try, links[0].Name)
 	}
 	if at := kernelEnd(links[0].Name, s.cmd.Addr); at != "" {

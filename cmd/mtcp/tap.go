@@ -39,20 +39,20 @@ func (f *stackFlags) hasAddress(a netip.Addr) bool {
 // without a router.
 func neighbours(a, b netip.Prefix) bool { return a.Contains(b.Addr()) && b.Contains(a.Addr()) }
 
-// tap is the TAP interface that the flags describe.
-func (f *stackFlags) tap() (mtcp.TAP, error) {
-	t := mtcp.TAP{Interface: f.Iface, Queues: max(f.Queues, 1)}
+// settleTAP says what the flags and the file leave open: the name of the
+// interface, and the kernel's addresses on it.
+func (f *stackFlags) settleTAP(t *mtcp.TAP) error {
 	if t.Interface == "" {
 		t.Interface = freeName()
 	}
 	info, err := netconf.Interface(t.Interface)
 	if err != nil && !errors.Is(err, netconf.ErrNoInterface) && !errors.Is(err, netconf.ErrDown) {
-		return t, err
+		return err
 	}
 	if t.Peer, err = f.peers(info.Addresses); err != nil {
-		return t, err
+		return err
 	}
-	return t, f.checkKernel(&t)
+	return f.checkKernel(t)
 }
 
 // freeName is the first that no interface has.

@@ -9,11 +9,20 @@ import (
 
 	"github.com/mtcp-go/mtcp/internal/link/afxdp"
 	"github.com/mtcp-go/mtcp/internal/netconf"
+	"github.com/mtcp-go/mtcp/internal/param"
 )
 
 // ringMemory is what a shard may use for data in flight unless it is told
-// otherwise.
-const ringMemory = 512 << 20
+// otherwise, and leastRingMemory what it can be told.
+var ringMemory, leastRingMemory = ringMemories()
+
+func ringMemories() (usual, least uint64) {
+	p, ok := param.Stack.ByKey("ring_memory")
+	if !ok {
+		panic("doctor: no parameter ring_memory")
+	}
+	return uint64(p.Default), uint64(p.Min)
+}
 
 // The kernels that matter.
 var (
@@ -95,7 +104,7 @@ func rights(f *Facts) Finding {
 		out.Means = "Root in a container has only what the container was given. AF_XDP needs these to load and attach its program and to open its sockets. In Kubernetes: securityContext.capabilities.add."
 		out.Mend = containerRun(m, names)
 	case m.Root:
-		out.Means = "AF_XDP needs these to load and attach its program and to open its sockets. This root has had them taken away: by a container, or by a unit of systemd (CapabilityBoundingSet=)."
+		out.Means = "AF_XDP needs these to load and attach its program and to open its sockets. This root has had them taken away: by a container, or by a unit of systemd (CapabilityBoundingSet=; packaging/mtcp.service has what is needed)."
 	default:
 		out.Means = "AF_XDP needs these to load and attach its program and to open its sockets. Give them to the command once, as below, or run it with sudo."
 		out.Mend = setcap(f)
@@ -176,7 +185,7 @@ func memory(f *Facts) Finding {
 		Means: "Taken only when connections have data in flight, and given back; --ring-memory sets the bound of each shard."}
 	if uint64(n)*ringMemory > f.Machine.Available {
 		out.Level = Warning
-		out.Means = fmt.Sprintf("Under full load the machine could run out of memory. Start with --ring-memory %d (MiB of each shard).", max(1, f.Machine.Available/uint64(n)/2>>20))
+		out.Means = fmt.Sprintf("Under full load the machine could run out of memory. Start with --ring-memory %d (MiB of each shard).", max(leastRingMemory, f.Machine.Available/uint64(n)/2)>>20)
 	}
 	return out
 }

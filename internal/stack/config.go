@@ -36,11 +36,14 @@ type Config struct {
 	PortFirst uint16 // ephemeral ports
 	PortLast  uint16
 	Ports     []uint16 // ephemeral ports that are no range; nil: PortFirst to PortLast
-	TCP       tcp.Config
-	Cores     []int  // of the shards, in turn; none: wherever the scheduler likes
-	BusyPoll  bool   // shards never sleep
-	Probe     bool   // probe addresses for conflicts before use (RFC 5227)
-	Seed      uint64 // 0: from the system; else everything that is random follows from it
+
+	TCP        tcp.Config
+	Host       ip.Config    // but for MTU and Seed
+	Neighbours neigh.Config // but for what follows from the rest
+	Cores      []int        // of the shards, in turn; none: wherever the scheduler likes
+	BusyPoll   bool         // shards never sleep
+	Probe      bool         // probe addresses for conflicts before use (RFC 5227)
+	Seed       uint64       // 0: from the system; else everything that is random follows from it
 
 	// Ask, when not nil, says that neighbours and routes come from outside: the
 	// stack speaks no ARP. Shards call it for a neighbour that they do not know,
@@ -113,8 +116,8 @@ func (c *Config) check() error {
 	if c.TimeWaits < 1 || c.TimeWaits > maxSlots {
 		return fmt.Errorf("%d TIME-WAIT records: 1 to %d are possible", c.TimeWaits, maxSlots)
 	}
-	if c.RingMemory < ring.MaxSize {
-		return fmt.Errorf("ring memory of %d octets: at least %d are needed", c.RingMemory, ring.MaxSize)
+	if c.RingMemory < ring.MaxSize || c.RingMemory > ring.MaxMemory {
+		return fmt.Errorf("ring memory of %d octets: %d to %d are possible", c.RingMemory, ring.MaxSize, ring.MaxMemory)
 	}
 	if c.PortFirst == 0 || c.PortFirst > c.PortLast {
 		return fmt.Errorf("ephemeral ports %d to %d: not a range", c.PortFirst, c.PortLast)
@@ -171,7 +174,9 @@ func (c *Config) prefixes() []wire.IPv4Prefix {
 }
 
 func (c *Config) hostConfig(mtu int, seed uint64) ip.Config {
-	return ip.Config{MTU: mtu, Seed: seed}
+	h := c.Host
+	h.MTU, h.Seed = mtu, seed
+	return h
 }
 
 // routes are those that no address brings: the default route.
@@ -184,7 +189,8 @@ func (c *Config) routes() []ip.Route {
 }
 
 func (c *Config) neighConfig(mac wire.MAC, seed uint64) neigh.Config {
-	n := neigh.Config{MAC: mac, Seed: seed}
+	n := c.Neighbours
+	n.MAC, n.Seed = mac, seed
 	for _, p := range c.prefixes() {
 		n.OnLink = append(n.OnLink, p.Network())
 	}

@@ -82,7 +82,7 @@ func TestMemory_TooSmallIsRefusedInWords(t *testing.T) {
 		{"1024.0 MiB of rings", func(c *Config) { c.Memory, c.RingMemory = 64<<20, 1<<30 }},
 		{"negative", func(c *Config) { c.Memory = -1 }},
 		{"-1 connections", func(c *Config) { c.Memory, c.Connections = 64<<20, -1 }},
-		{"at least", func(c *Config) { c.Memory, c.RingMemory = 64<<20, ring.MaxSize-1 }},
+		{"ring memory of 4194303 octets", func(c *Config) { c.Memory, c.RingMemory = 64<<20, ring.MaxSize-1 }},
 	} {
 		cfg := onWire(t, 1)
 		c.change(&cfg)

@@ -28,6 +28,7 @@ type Config struct {
 	SynAckRetries  int
 	Retries        int // R2 in retransmissions
 	OrphanRetries  int
+	UserTimeout    time.Duration // 0: by retransmissions
 	KeepIdle       time.Duration
 	KeepInterval   time.Duration
 	KeepCount      int
@@ -45,6 +46,7 @@ type Config struct {
 	DelayFirstAck  bool // no quick ACKs at the start of a connection
 	RcvBuf         int  // first receive window, octets
 	RcvBufMax      int  // bound of autotuning
+	SndBuf         int  // before the congestion window asks for more
 	SndBufMax      int
 	IdleRings      time.Duration // rings of an idle connection go back after this
 	ChallengeLimit int           // challenge ACKs per connection and second
@@ -71,6 +73,7 @@ func DefaultConfig() Config {
 		WindowScale:    8,
 		RcvBuf:         64 << 10,
 		RcvBufMax:      ring.MaxSize,
+		SndBuf:         64 << 10,
 		SndBufMax:      ring.MaxSize,
 		IdleRings:      500 * time.Millisecond,
 		ChallengeLimit: 10,
@@ -146,6 +149,7 @@ type Resources struct {
 // New returns an engine.
 func New(cfg Config, r Resources) *Engine {
 	cfg.WindowScale = min(max(cfg.WindowScale, 0), wire.MaxWScale)
+	cfg.SndBuf = max(cfg.SndBuf, firstRing)
 	return &Engine{
 		cfg:    cfg,
 		blocks: r.Blocks,
@@ -160,6 +164,8 @@ func New(cfg Config, r Resources) *Engine {
 			KeepIntvl: seconds(cfg.KeepInterval),
 			KeepCount: uint8(min(cfg.KeepCount, 255)),
 			Linger:    lingerOff,
+
+			UserTimeout: millis(cfg.UserTimeout),
 		},
 	}
 }
@@ -192,7 +198,7 @@ func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu MTU, settings []soc
 		rto:      micros(e.cfg.RTOInitial),
 		rcvMSS:   defaultMSS,
 		rcvBuf:   uint32(e.cfg.RcvBuf),
-		sndBuf:   firstSndBuf,
+		sndBuf:   uint32(e.cfg.SndBuf),
 		tsOffset: e.timestampOffset(k),
 	}
 	if e.cfg.NoDelay {

@@ -13,8 +13,7 @@ const (
 	maxRanges  = 64  // holes kept per direction and connection
 	maxReplies = 128 // connectionless segments queued
 
-	firstRing   = 4 << 10  // octets of the first ring of a direction
-	firstSndBuf = 64 << 10 // send buffer before the congestion window asks for more
+	firstRing = 4 << 10 // octets of the first ring of a direction
 
 	// minProbe is the least time after which the tail of a flight is probed.
 	minProbe = 10 * time.Millisecond

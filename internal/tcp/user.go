@@ -288,6 +288,9 @@ func (e *Engine) set(t *TCB, o sock.Option, v uint64) {
 		}
 	case sock.OptUserTimeout:
 		e.rare(t).UserTimeout = millis(time.Duration(v))
+		if v == 0 {
+			e.rare(t).UserTimeout = e.settings.UserTimeout
+		}
 	case sock.OptRcvBuf:
 		e.setRcvBuf(t, v)
 	case sock.OptSndBuf:

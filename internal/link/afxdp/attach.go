@@ -17,6 +17,7 @@ type attachment struct {
 	link   xdp.Link
 	native bool
 	why    string // why not native
+	mend   string // what would make it so
 }
 
 func (a *attachment) close() error {
@@ -29,7 +30,7 @@ func (a *attachment) close() error {
 // attachProgram tries the driver first. Somebody else's program and missing
 // rights end the attempt; anything else is a reason for generic mode.
 func attachProgram(p *ebpf.Program, f *facts, m Mode) (attachment, error) {
-	why := "asked for"
+	why, mend := "asked for", ""
 	if m != ModeGeneric {
 		l, err := xdp.AttachXDP(xdp.XDPOptions{Program: p, Interface: f.index, Flags: xdp.XDPDriverMode})
 		if err == nil {
@@ -38,7 +39,7 @@ func attachProgram(p *ebpf.Program, f *facts, m Mode) (attachment, error) {
 		if isFinal(err) {
 			return attachment{}, explain(stepAttach, f.name, err)
 		}
-		why = nativeReason(err, f)
+		why, mend = nativeReason(err, f)
 		if m == ModeNative {
 			return attachment{}, fmt.Errorf("afxdp: %s: native mode: %w: %s", f.name, ErrNotOffered, why)
 		}
@@ -50,7 +51,7 @@ func attachProgram(p *ebpf.Program, f *facts, m Mode) (attachment, error) {
 	if f.driver == "veth" {
 		why += "; a local peer's large packets do not fit: ethtool -K PEER tso off gso off"
 	}
-	return attachment{link: l, why: "generic: " + why}, nil
+	return attachment{link: l, why: "generic: " + why, mend: mend}, nil
 }
 
 // isFinal reports whether another mode would fail as well.
@@ -63,21 +64,24 @@ func isFinal(err error) bool {
 	return false
 }
 
-// nativeReason says why a driver refused. The kernel gives its reason in words
-// over netlink only, so the commonest are known here.
-func nativeReason(err error, f *facts) string {
+// nativeReason says why a driver refused, and what would change its mind. The
+// kernel gives its reason in words over netlink only, so the commonest are known
+// here.
+func nativeReason(err error, f *facts) (why, mend string) {
+	mend = "an interface whose driver has native XDP"
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {
-		return err.Error()
+		return err.Error(), mend
 	}
 	switch {
 	case errno == unix.EOPNOTSUPP:
-		return "driver " + f.driver + " has no native XDP"
+		return "driver " + f.driver + " has no native XDP", mend
 	case errno == unix.ERANGE && f.driver == "veth":
-		return "the MTU of the veth's peer is too large for native XDP (at most about 3500)"
+		return "the MTU of the veth's peer is too large for native XDP (at most about 3500)", "ip link set PEER mtu 3500"
 	case errno == unix.ENOSPC && f.driver == "veth":
-		return "the veth's peer transmits on more queues than this end receives on"
+		return "the veth's peer transmits on more queues than this end receives on",
+			fmt.Sprintf("ethtool -L PEER tx %d", f.rx)
 	default:
-		return "driver " + f.driver + ": " + errno.Error()
+		return "driver " + f.driver + ": " + errno.Error(), "what its driver wants: see the kernel's log; " + mend
 	}
 }

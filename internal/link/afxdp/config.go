@@ -48,6 +48,16 @@ const (
 	CopyAlways
 )
 
+// Requirement is what must be obtained, for Open to succeed.
+type Requirement uint8
+
+// The requirements.
+const (
+	RequireNothing Requirement = iota
+	RequireNative
+	RequireZeroCopy // and native
+)
+
 // Switch is a setting that may be left to the device.
 type Switch uint8
 
@@ -73,9 +83,10 @@ type Config struct {
 	Frames    int // per queue, half for each direction; a power of two; 0: 4096
 	RingSize  int // receive and transmit ring; a power of two; 0: half of Frames
 
-	Mode       Mode
-	Copy       CopyMode
-	TxChecksum Switch // On: refuse to open without it
+	Mode       Mode        // to try
+	Copy       CopyMode    // to try
+	Require    Requirement // to obtain
+	TxChecksum Switch      // On: refuse to open without it
 
 	// BusyPoll makes reading drive the interface instead of its interrupts, for
 	// this long a time at most. 0: off. It needs napi_defer_hard_irqs and
@@ -107,10 +118,14 @@ func (c Config) complete() (Config, error) {
 		return c, fmt.Errorf("%w: %d queues: at most %d", ErrConfig, c.Queues, maxQueues)
 	case len(c.Addresses) > maxAddresses:
 		return c, fmt.Errorf("%w: %d addresses: at most %d", ErrConfig, len(c.Addresses), maxAddresses)
-	case c.Mode > ModeGeneric || c.Copy > CopyAlways || c.TxChecksum > Off:
+	case c.Mode > ModeGeneric || c.Copy > CopyAlways || c.TxChecksum > Off || c.Require > RequireZeroCopy:
 		return c, fmt.Errorf("%w: unknown mode", ErrConfig)
 	case c.Mode == ModeGeneric && c.Copy == CopyNever:
 		return c, fmt.Errorf("%w: generic mode always copies", ErrConfig)
+	case c.Mode == ModeGeneric && c.Require != RequireNothing:
+		return c, fmt.Errorf("%w: generic mode asked for, and native mode required", ErrConfig)
+	case c.Copy == CopyAlways && c.Require == RequireZeroCopy:
+		return c, fmt.Errorf("%w: copying asked for, and zero-copy required", ErrConfig)
 	case c.BusyPoll < 0 || c.BusyPoll > time.Second:
 		return c, fmt.Errorf("%w: busy poll %v: at most a second", ErrConfig, c.BusyPoll)
 	}

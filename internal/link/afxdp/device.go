@@ -74,6 +74,9 @@ func (d *Device) open() (err error) {
 	if err := d.describe(why); err != nil {
 		return err
 	}
+	if err := d.suffices(); err != nil {
+		return err
+	}
 	for _, a := range d.config.Addresses {
 		if err := d.program.addAddress(a); err != nil {
 			return err
@@ -115,6 +118,35 @@ func (d *Device) describe(whyCopy string) error {
 		return fmt.Errorf("afxdp: %s: transmit checksums: %w (mode %s)", d.facts.name, ErrNotOffered, d.info.Mode)
 	}
 	return nil
+}
+
+// suffices refuses a mode that is less than required. No packet has come here
+// yet: the addresses are named afterwards.
+func (d *Device) suffices() error {
+	native, zeroCopy := d.attach.native, true
+	for _, q := range d.queues {
+		zeroCopy = zeroCopy && q.zeroCopy
+	}
+	required, mend := "", ""
+	switch r := d.config.Require; {
+	case r == RequireNothing, native && (zeroCopy || r == RequireNative):
+		return nil
+	case !native:
+		required, mend = "native mode", d.attach.mend
+	default:
+		required, mend = "zero-copy", d.mendCopy()
+	}
+	return fmt.Errorf("afxdp: %s: %s is required: %w: obtained %s (%s; mend: %s)",
+		d.facts.name, required, ErrNotOffered, d.info.Mode, d.info.Why, mend)
+}
+
+// mendCopy says what would bring zero-copy.
+func (d *Device) mendCopy() string {
+	f := &d.facts
+	if f.feature.known && f.feature.xdp&featureZeroCopy == 0 {
+		return "an interface whose driver has zero-copy, or require native only"
+	}
+	return fmt.Sprintf("what its driver wants, commonly: ethtool -K %s lro off; fewer queues with ethtool -L %s; frames of 4096; or require native only", f.name, f.name)
 }
 
 // Info describes the device.

@@ -56,6 +56,47 @@ func TestOpen_FallsBackToGenericAndSaysWhy(t *testing.T) {
 	}
 }
 
+func TestOpen_RefusesLessThanIsRequired(t *testing.T) {
+	large := func(e *[2]netconf.End) { e[1].MTU = 9000 } // no native mode
+	for _, tt := range []struct {
+		name   string
+		change func(*[2]netconf.End)
+		config Config
+		says   []string // none: it opens
+	}{
+		{"native is there", nil, Config{Require: RequireNative}, nil},
+		{"native is not", large, Config{Require: RequireNative},
+			[]string{"native mode is required", "obtained generic, copy", "MTU of the veth's peer", "mend: ip link set PEER mtu"}},
+		{"zero-copy is not", nil, Config{Require: RequireZeroCopy},
+			[]string{"zero-copy is required", "obtained native, copy", "driver veth has no zero-copy", "mend: an interface whose driver has zero-copy"}},
+		{"nor native", large, Config{Require: RequireZeroCopy}, []string{"native mode is required", "obtained generic, copy"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPair(t, 1, tt.change)
+			d, err := tryOpen(p, 0, tt.config)
+			if err == nil {
+				d.Close()
+			}
+			if tt.says == nil {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if !errors.Is(err, ErrNotOffered) {
+				t.Fatalf("got %v, want ErrNotOffered", err)
+			}
+			for _, text := range tt.says {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("does not say %q: %v", text, err)
+				}
+			}
+			again := open(t, p, 0, Config{}) // nothing was left behind
+			again.Close()
+		})
+	}
+}
+
 func TestDevice_BothWays(t *testing.T) {
 	for _, c := range []Config{{}, {Mode: ModeGeneric}, {FrameSize: 4096}, {TxChecksum: Off}, {BusyPoll: 1000}} {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {

@@ -8,8 +8,8 @@
 // interface's own settings, never pins anything, and leaves nothing behind
 // when the process ends.
 //
-// Reading order: config.go (what can be asked for), errors.go (what can go
-// wrong and how to mend it), facts.go with ioctl_unsafe.go, netlink.go and
+// Reading order: config.go (what can be asked for), errors.go and rights.go
+// (what can go wrong and how to mend it), facts.go with ioctl_unsafe.go, netlink.go and
 // features.go (what the interface is), program.go, shared.go and ports.go (which
 // packets come here), device.go, attach.go and bind.go (opening and closing),
 // umem_unsafe.go, ring_unsafe.go and socket_unsafe.go (memory shared with the

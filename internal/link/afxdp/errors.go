@@ -53,25 +53,25 @@ type meaning struct {
 	at    step
 	errno syscall.Errno
 	err   error
-	mend  string // "%s" stands for the interface
+	mend  string // "%s" stands for the interface; of ErrRights see rights.go
 }
 
 var meanings = []meaning{
-	{stepLoad, unix.EPERM, ErrRights, "needs CAP_BPF and CAP_NET_ADMIN"},
+	{stepLoad, unix.EPERM, ErrRights, ""},
 	{stepLoad, unix.ENOSYS, ErrKernel, "needs Linux 5.9 with CONFIG_BPF_SYSCALL"},
 	{stepLoad, unix.EINVAL, ErrKernel, "needs Linux 5.9 with CONFIG_XDP_SOCKETS"},
-	{stepAttach, unix.EPERM, ErrRights, "needs CAP_BPF and CAP_NET_ADMIN"},
+	{stepAttach, unix.EPERM, ErrRights, ""},
 	{stepAttach, unix.EBUSY, ErrAttached, "mend: ip link set dev %s xdp off, or stop the program that holds it"},
 	{stepAttach, unix.EEXIST, ErrAttached, "mend: ip link set dev %s xdp off, or stop the program that holds it"},
 	{stepAttach, unix.EINVAL, ErrKernel, "bpf_link for XDP needs Linux 5.9"},
 	{stepAttach, unix.ENODEV, ErrNoInterface, "it went away"},
-	{stepSocket, unix.EPERM, ErrRights, "needs CAP_NET_RAW"},
+	{stepSocket, unix.EPERM, ErrRights, ""},
 	{stepSocket, unix.EAFNOSUPPORT, ErrKernel, "needs CONFIG_XDP_SOCKETS"},
-	{stepMemory, unix.ENOBUFS, ErrMemlock, "mend: ulimit -l unlimited, or CAP_IPC_LOCK, or fewer frames"},
-	{stepMemory, unix.EPERM, ErrMemlock, "mend: ulimit -l unlimited, or CAP_IPC_LOCK, or fewer frames"},
+	{stepMemory, unix.ENOBUFS, ErrMemlock, "mend: ulimit -l unlimited, or LimitMEMLOCK=infinity in a unit, or CAP_IPC_LOCK, or fewer frames"},
+	{stepMemory, unix.EPERM, ErrMemlock, "mend: ulimit -l unlimited, or LimitMEMLOCK=infinity in a unit, or CAP_IPC_LOCK, or fewer frames"},
 	{stepMemory, unix.ENOPROTOOPT, ErrKernel, "needs Linux 5.4"},
 	{stepBind, unix.EBUSY, ErrBusy, "mend: stop the process that holds it"},
-	{stepBind, unix.EPERM, ErrRights, "needs CAP_NET_RAW"},
+	{stepBind, unix.EPERM, ErrRights, ""},
 	{stepBind, unix.ENETDOWN, ErrDown, "mend: ip link set %s up"},
 	{stepBind, unix.ENODEV, ErrNoInterface, "it went away"},
 }
@@ -91,6 +91,9 @@ func explain(at step, ifname string, err error) error {
 	}
 	for _, m := range meanings {
 		if m.at == at && m.errno == errno {
+			if m.err == ErrRights {
+				m.mend = rightsAt(at)
+			}
 			return fmt.Errorf("afxdp: %s: %s: %w (%s): %w", ifname, stepNames[at], m.err, strings.ReplaceAll(m.mend, "%s", ifname), errno)
 		}
 	}

@@ -56,7 +56,7 @@ func TestNativeReason(t *testing.T) {
 		{unix.ENOSPC, nic, "nic9: no space"},
 		{errors.New("else"), nic, "else"},
 	} {
-		if got := nativeReason(tt.err, tt.f); !strings.Contains(got, tt.text) {
+		if got, _ := nativeReason(tt.err, tt.f); !strings.Contains(got, tt.text) {
 			t.Errorf("%v: %q, want %q in it", tt.err, got, tt.text)
 		}
 	}

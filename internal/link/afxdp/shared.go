@@ -45,6 +45,7 @@ const (
 	offQuoteSrc   = quote + 12
 	endQuoteIP    = quote + 20
 	minHeader     = 5 // words of an IPv4 header
+	maxHeader     = 15
 
 	protocolICMP = 1
 	protocolTCP  = 6
@@ -91,14 +92,24 @@ func (p *program) makeSharedMaps() (err error) {
 	return err
 }
 
-// headerLength leaves the length of the IPv4 header in R9.
+// headerLength leaves the length of the IPv4 header, in words, in R9.
 func headerLength() asm.Instructions {
 	return append(reaches(asm.R7, endIP, "pass"),
 		asm.LoadMem(asm.R9, asm.R7, offIPVersion, asm.Byte),
 		asm.And.Imm(asm.R9, 0xf),
 		asm.JLT.Imm(asm.R9, minHeader, "pass"),
-		asm.LSh.Imm(asm.R9, 2),
 	)
+}
+
+// advance moves R9 by an IPv4 header of R5 words, and goes on at label. A sum of
+// the two would want CAP_PERFMON: those who have CAP_BPF alone may add only
+// constants to a pointer into a packet.
+func advance(label string) asm.Instructions {
+	is := asm.Instructions{asm.Add.Imm(asm.R9, 4*minHeader)}
+	for words := int32(minHeader + 1); words <= maxHeader; words++ {
+		is = append(is, asm.JLT.Imm(asm.R5, words, label), asm.Add.Imm(asm.R9, 4))
+	}
+	return is
 }
 
 // byPort decides about a packet to one of our addresses.
@@ -106,11 +117,15 @@ func byPort(p *program) asm.Instructions {
 	is := asm.Instructions{
 		asm.LoadMem(asm.R5, asm.R7, offIPFragment, asm.Half),
 		asm.JSet.Imm(asm.R5, inPacket16(fragmentOffset), "later"),
-		asm.Add.Reg(asm.R9, asm.R7),
-		asm.LoadMem(asm.R5, asm.R7, offIPProtocol, asm.Byte),
+		asm.Mov.Reg(asm.R5, asm.R9),
+		asm.Mov.Reg(asm.R9, asm.R7),
+	}
+	is = append(is, advance("header")...)
+	is = append(is,
+		asm.LoadMem(asm.R5, asm.R7, offIPProtocol, asm.Byte).WithSymbol("header"),
 		asm.JEq.Imm(asm.R5, protocolICMP, "icmp"),
 		asm.JNE.Imm(asm.R5, protocolTCP, "theirs"),
-	}
+	)
 	is = append(is, reaches(asm.R9, etherHeader+endPorts, "theirs")...)
 	is = append(is,
 		asm.LoadMem(asm.R4, asm.R9, offTCPDst, asm.Half),
@@ -152,10 +167,11 @@ func quotedPort() asm.Instructions {
 		asm.LoadMem(asm.R5, asm.R9, quote, asm.Byte),
 		asm.And.Imm(asm.R5, 0xf),
 		asm.JLT.Imm(asm.R5, minHeader, "theirs"),
-		asm.LSh.Imm(asm.R5, 2),
-		asm.Add.Reg(asm.R9, asm.R5),
 	}
-	is = append(is, reaches(asm.R9, quote+endPorts, "theirs")...)
+	is = append(is, advance("quoted header")...)
+	segment := reaches(asm.R9, quote+endPorts, "theirs")
+	segment[0] = segment[0].WithSymbol("quoted header")
+	is = append(is, segment...)
 	return append(is, asm.LoadMem(asm.R4, asm.R9, quote, asm.Half))
 }
 
