@@ -15,6 +15,9 @@ const (
 
 	firstRing = 4 << 10 // octets of the first ring of a direction
 
+	// minProbe is the least time after which the tail of a flight is probed.
+	minProbe = 10 * time.Millisecond
+
 	maxBundle  = 44 // segments of a bundle: 64 KiB
 	tcpFlagsAt = 13 // octet of the TCP header
 

@@ -254,7 +254,7 @@ func (e *Engine) probeTimeout(t *TCB) time.Duration {
 	if t.srtt == 0 {
 		return e.cfg.RTOInitial
 	}
-	pto := 2 * t.SRTT()
+	pto := max(2*t.SRTT(), minProbe) // a peer that was not scheduled at once has lost nothing
 	if t.flight() <= uint32(t.segmentSize()) {
 		pto += e.cfg.RTOMin // as Linux, for RFC 8985's 200 ms
 	}

@@ -175,6 +175,17 @@ func TestTailProbe_OneSegmentWaitsForADelayedAck(t *testing.T) {
 	}
 }
 
+// On a short path two round trips are less than a peer may need to be scheduled.
+func TestTailProbe_NotSoonerThanAPeerCanAnswer(t *testing.T) {
+	r := racked(t)
+	r.c.srtt = 100 * 8 // µs
+	r.write(5000)
+	r.collect()
+	if d := r.untilOut(); d != minProbe {
+		t.Errorf("probed after %v, want %v", d, minProbe)
+	}
+}
+
 func TestTailProbe_SendsWhatIsNew(t *testing.T) {
 	r := racked(t)
 	r.c.cc.Cwnd = 2000
