@@ -103,6 +103,9 @@ func (s *Shard) connect(c *sock.Command, now mono.Time) {
 
 // open takes a slot for an active open.
 func (s *Shard) open(k flow.Key4, now mono.Time) (*tcp.TCB, sock.Errno) {
+	if s.over != sock.OK {
+		return nil, s.over
+	}
 	i, ok := s.tcbs.Get()
 	if !ok {
 		s.drop(drop.NoTCB)
