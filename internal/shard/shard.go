@@ -245,7 +245,7 @@ func (s *Shard) hasOutput() bool {
 	return s.engine.Replies() > 0 || s.asked.again > 0 || s.arp.HasOutput() || s.host.HasOutput()
 }
 
-// MAC returns the link's address.
+// mac returns the link's address.
 func (s *Shard) mac() wire.MAC { return wire.MAC(s.info.MAC) }
 
 // App returns an application's view of a connection of this shard. Safe from
