@@ -104,6 +104,9 @@ func (s *Shard) Connect(c *sock.Command, now mono.Time, settings ...sock.Setting
 
 // open takes a slot for an active open.
 func (s *Shard) open(k flow.Key4, now mono.Time, settings ...sock.Setting) (*tcp.TCB, sock.Errno) {
+	if s.over != sock.OK {
+		return nil, s.over
+	}
 	i, ok := s.tcbs.Get()
 	if !ok {
 		s.drop(drop.NoTCB)

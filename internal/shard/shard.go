@@ -113,8 +113,9 @@ type Shard struct {
 	searches  int          // segments passed on in search of their shard
 	quiet     int          // rounds since something arrived
 	draining  bool
-	isDown    bool // the link: what is sent is lost
-	isStalled bool // the device had no frame for what was to be sent last
+	over      sock.Errno // why everything was aborted, and nothing is opened any more
+	isDown    bool       // the link: what is sent is lost
+	isStalled bool       // the device had no frame for what was to be sent last
 
 	drops    [drop.NumReasons]uint64
 	counters counters
