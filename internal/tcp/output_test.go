@@ -377,6 +377,10 @@ func TestSettings_HoldFromTheFirstSegment(t *testing.T) {
 	if r.c.rcvScale != 0 || r.c.rcvBuf != 8000 || r.c.tos != 0x10 {
 		t.Errorf("scale %d buffer %d TOS %#x", r.c.rcvScale, r.c.rcvBuf, r.c.tos)
 	}
+	r.e.Connect(r.c, testSlot, testKey, MTU{Path: 1200, Route: 1500}, r.now, sock.Setting{Option: sock.OptMSS, Value: 1300})
+	if r.c.ourMSS != 1300 || r.c.mss != 1160 {
+		t.Errorf("MSS %d announced, %d sent, want 1300 and 1160", r.c.ourMSS, r.c.mss)
+	}
 	r.e.Connect(r.c, testSlot, testKey, MTU{Path: 1500}, r.now, sock.Setting{Option: sock.OptMSS, Value: 500})
 	if r.c.ourMSS != 500 || r.c.mss != 500 || r.c.rcvScale != 8 {
 		t.Errorf("MSS %d and %d, scale %d", r.c.ourMSS, r.c.mss, r.c.rcvScale)

@@ -303,7 +303,7 @@ func (e *Engine) set(t *TCB, o sock.Option, v uint64) {
 	case sock.OptMSS:
 		if t.state == Closed && v >= minMSS { // afterwards both have said what they take
 			t.mss = uint16(min(v, uint64(t.mss)))
-			t.ourMSS = t.mss
+			t.ourMSS = uint16(min(v, uint64(t.ourMSS)))
 		}
 	}
 }
