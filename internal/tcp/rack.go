@@ -223,7 +223,9 @@ func (e *Engine) rackLook(t *TCB, now mono.Time) (edge seq.Value, in uint32) {
 }
 
 // armLoss sets the timer by which a loss will be found: RACK's, or that of a tail
-// loss probe (RFC 8985 §7.2), which is no later than the RTO.
+// loss probe (RFC 8985 §7.2), which is no later than the RTO. In LAST-ACK there is
+// no probe: the answer to one that was not needed would find no connection, and be
+// answered with a RST.
 func (e *Engine) armLoss(t *TCB, now mono.Time) {
 	if !t.has(flagSACK) || e.cfg.NoRACK && e.cfg.NoTailProbe {
 		return
@@ -239,7 +241,7 @@ func (e *Engine) armLoss(t *TCB, now mono.Time) {
 				t.lossAt = now.Add(time.Duration(in) * time.Microsecond)
 			}
 		}
-	case !e.cfg.NoTailProbe && t.dupAcks == 0 && t.flags&flagTailSent == 0 && t.backoff == 0 && t.rexmtAt != 0:
+	case !e.cfg.NoTailProbe && t.state != LastAck && t.dupAcks == 0 && t.flags&flagTailSent == 0 && t.backoff == 0 && t.rexmtAt != 0:
 		t.flags |= flagTail
 		t.lossAt = min(now.Add(e.probeTimeout(t)), t.rexmtAt)
 	}

@@ -210,6 +210,20 @@ func TestTailProbe_AFINStandsAlone(t *testing.T) {
 	r.out("F. 1001 ack 1")
 }
 
+// A peer's answer to a second FIN would be answered with a RST.
+func TestTailProbe_NotInLastAck(t *testing.T) {
+	r := racked(t)
+	r.in("F. 1 ack 1")
+	r.write(3000)
+	r.e.Close(r.c, r.now)
+	r.collect()
+	r.is(LastAck)
+	r.untilOut()
+	if r.collect(); r.e.Stats.TailProbes != 0 || r.e.Stats.RTOs != 1 {
+		t.Errorf("%d probes, %d time-outs; want the time-out alone", r.e.Stats.TailProbes, r.e.Stats.RTOs)
+	}
+}
+
 func TestTailProbe_ALossThatItRepairedIsALoss(t *testing.T) {
 	for _, x := range []struct {
 		in      string
