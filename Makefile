@@ -2,6 +2,7 @@
 # make check   the quick loop: format, vet, tests; no root, cgo or network
 # make test    everything: race detector, privileged tests when root, fuzzing, planted bugs
 # make bench   compare with the kernel's TCP on a veth (root, some three minutes)
+# make packetdrill  the library that puts a shard behind packetdrill (needs a C compiler): scripts/packetdrill
 # make build   the command, static, as build/mtcp
 # make picture draw docs/architecture.svg anew from the code
 
@@ -14,10 +15,15 @@ BENCH_ARGS ?=
 MODULES := . examples
 
 .DEFAULT_GOAL := build
-.PHONY: build demo check format vet staticcheck test fuzz planted plain race bench clean
+.PHONY: packetdrill build demo check format vet staticcheck test fuzz planted plain race bench clean
 
 build:
 	@CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -o build/mtcp ./cmd/mtcp
+
+packetdrill:
+	@mkdir -p build/packetdrill
+	@CGO_ENABLED=1 $(GO) build -buildvcs=false -trimpath -buildmode=c-shared -o build/packetdrill/mtcp.so ./capi/packetdrill
+	@$${CC:-cc} -O -Wall -shared -fPIC -o build/packetdrill/preload.so capi/packetdrill/preload/preload.c -ldl
 
 demo: build
 	@build/mtcp demo

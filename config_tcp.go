@@ -123,6 +123,18 @@ type TCP struct {
 	// NoSACK offers and takes no selective acknowledgments (RFC 2018).
 	NoSACK bool
 
+	// NoRACK finds losses by counts of acknowledgments only (RFC 6675), not by
+	// time (RFC 8985).
+	NoRACK bool
+
+	// NoTailProbe sends no tail loss probes (RFC 8985): the loss of a last segment
+	// is found by the retransmission timer.
+	NoTailProbe bool
+
+	// NoBundles sets PSH only where text ends, not at the end of each bundle of
+	// segments too, as Linux does.
+	NoBundles bool
+
 	// ChallengeAcks bounds the challenge ACKs of each connection (RFC 5961).
 	// Default: 10; 1 to 200 a second.
 	ChallengeAcks int
@@ -153,6 +165,9 @@ func (t *TCP) engine() tcp.Config {
 		KeepAlive:      !t.NoKeepAlive,
 		NoTimestamps:   t.NoTimestamps,
 		NoSACK:         t.NoSACK,
+		NoRACK:         t.NoRACK,
+		NoTailProbe:    t.NoTailProbe,
+		NoBundles:      t.NoBundles,
 		NoScaling:      t.NoWindowScale,
 		DelayFirstAck:  t.DelayFirstAcks,
 		RcvBuf:         t.ReceiveBuffer,

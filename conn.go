@@ -186,10 +186,12 @@ func (c *Conn) writeAll(p []byte, call string) (int, error) {
 		if done == len(p) {
 			break
 		}
-		if err := c.waitWrite(s, len(p)-done, call); err != nil {
-			return done, err
+		err := c.waitWrite(s, len(p)-done, call)
+		if err == nil {
+			err = c.mayWrite()
 		}
-		if err := c.mayWrite(); err != nil {
+		if err != nil {
+			c.app.Push() // the rest does not follow
 			return done, err
 		}
 	}

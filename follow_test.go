@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -399,4 +400,50 @@ func TestHugePages_FallBackIsReported(t *testing.T) {
 	defer c.Close()
 	defer s.Close()
 	exchange(t, c, s)
+}
+
+// Huge pages that are taken away from the machine while a stack has them stay its
+// own until it is closed; then they are gone.
+func TestHugePages_TakenAwayWhileInUse(t *testing.T) {
+	const knob, pages = "/proc/sys/vm/nr_hugepages", 32
+	if raceEnabled {
+		t.Skip("race builds have the stack's memory on the Go heap")
+	}
+	before, err := os.ReadFile(knob)
+	if err != nil {
+		t.Skipf("no huge pages in this kernel: %v", err)
+	}
+	had, _ := strconv.Atoi(strings.TrimSpace(string(before)))
+	set := func(n int) error { return os.WriteFile(knob, strconv.AppendInt(nil, int64(n), 10), 0) }
+	if err := set(had + pages); err != nil {
+		t.Skipf("reserving huge pages needs root: %v", err)
+	}
+	defer set(had)
+	now, err := os.ReadFile(knob)
+	if n, _ := strconv.Atoi(strings.TrimSpace(string(now))); err != nil || n < had+pages {
+		t.Skipf("the machine has %d huge pages for %d: its memory is in pieces", n-had, pages)
+	}
+	log := &heard{}
+	w := newWorld(t, WireConfig{}, func(client, _ *Config) {
+		client.HugePages, client.RingMemory, client.Connections = true, 16<<20, 64
+		client.Logger = slog.New(slog.NewTextHandler(log, nil))
+	})
+	if log.has("no huge pages") {
+		t.Fatalf("there were some: %s", log.text.String())
+	}
+	c, s := w.connect(t, w.listen(t, ":80"))
+	defer s.Close()
+	exchange(t, c, s)
+	if err := set(had); err != nil {
+		t.Fatal(err)
+	}
+	exchange(t, c, s)
+	c.Close()
+	if err := w.client.Close(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the machine has as many as before", func() bool {
+		now, err := os.ReadFile(knob)
+		return err == nil && strings.TrimSpace(string(now)) == strconv.Itoa(had)
+	})
 }

@@ -18,6 +18,7 @@ package mtcp
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -53,7 +54,8 @@ type share struct {
 
 // A claim is a port that is held for listeners.
 type claim struct {
-	listeners int // 0: connections may be left
+	listeners int    // 0: connections may be left
+	claimed   uint64 // how often
 	holds     map[netip.Addr]*netconf.Hold
 }
 
@@ -125,6 +127,7 @@ func (s *share) Claim(port uint16) error {
 		s.claims[port] = c
 	}
 	c.listeners++
+	c.claimed++
 	return nil
 }
 
@@ -185,27 +188,67 @@ func (s *share) retiring() bool {
 	return len(s.leaving) > 0
 }
 
+// users says what connections are left; it asks the shards.
+type users interface {
+	PortInUse(port uint16) bool
+	AddressInUse(a wire.IPv4) bool
+}
+
 // retire gives ports and addresses back to the kernel on which nothing is left.
-func (s *share) retire(core *stack.Stack) (err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil
-	}
-	for port, c := range s.claims {
-		if c.listeners == 0 && !core.PortInUse(port) {
-			delete(s.claims, port)
-			err = errors.Join(err, s.device.RemovePort(port), c.close())
+// Shards are asked without the lock, for which one of them may wait, in a handler
+// that dials.
+func (s *share) retire(u users) (err error) {
+	ports, addresses := s.idle()
+	for port, claimed := range ports {
+		if !u.PortInUse(port) {
+			err = errors.Join(err, s.retirePort(port, claimed))
 		}
 	}
-	for a := range s.leaving {
-		if w, ok := wire.FromNetip(a); ok && !core.AddressInUse(w) {
-			delete(s.leaving, a)
-			s.addresses = slices.DeleteFunc(s.addresses, func(b netip.Addr) bool { return a == b })
-			err = errors.Join(err, s.device.RemoveAddress(a), s.letGo(a))
+	for _, a := range addresses {
+		if w, ok := wire.FromNetip(a); ok && !u.AddressInUse(w) {
+			err = errors.Join(err, s.retireAddress(a))
 		}
 	}
 	return err
+}
+
+// idle lists the ports without listeners, and how often they had been claimed,
+// and the addresses that leave.
+func (s *share) idle() (ports map[uint16]uint64, addresses []netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ports = make(map[uint16]uint64)
+	for port, c := range s.claims {
+		if c.listeners == 0 {
+			ports[port] = c.claimed
+		}
+	}
+	return ports, slices.Collect(maps.Keys(s.leaving))
+}
+
+// retirePort gives a port back that nobody has claimed since it was looked at.
+func (s *share) retirePort(port uint16, claimed uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.claims[port]
+	if s.closed || c == nil || c.claimed != claimed {
+		return nil
+	}
+	delete(s.claims, port)
+	return errors.Join(s.device.RemovePort(port), c.close())
+}
+
+// retireAddress gives up an address. Who calls retire has addresses come and
+// leave, too.
+func (s *share) retireAddress(a netip.Addr) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || !s.leaving[a] {
+		return nil
+	}
+	delete(s.leaving, a)
+	s.addresses = slices.DeleteFunc(s.addresses, func(b netip.Addr) bool { return a == b })
+	return errors.Join(s.device.RemoveAddress(a), s.letGo(a))
 }
 
 // isWanted reports whether the stack is to have an address of the interface.

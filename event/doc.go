@@ -3,7 +3,7 @@
 // those that go out. There is no goroutine, no system call and no copy between
 // a segment and its handler.
 //
-//	event.Listen(stack, ":7", &event.Handler{
+//	event.Listen(stack, "tcp", ":7", &event.Handler{
 //		Readable: func(c event.Conn) {
 //			for p := c.Peek(); len(p) > 0; p = c.Peek() {
 //				n := c.Write(p)

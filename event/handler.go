@@ -42,6 +42,9 @@ type Handler struct {
 // errPanic is what Closed is told after a handler's panic.
 var errPanic = errors.New("event: the handler panicked")
 
+// errNoHandler is the answer to who forgets it.
+var errNoHandler = errors.New("event: no Handler was given")
+
 // hooks is a Loop as its shard sees it.
 type hooks Loop
 
@@ -76,7 +79,7 @@ func (k *hooks) Ready(i slab.Index, n shard.News) {
 	if n&shard.NewsEnd != 0 {
 		l.run(e, h.End, c)
 	}
-	if n&shard.NewsBroke != 0 {
+	if n&shard.NewsBroke != 0 && e.open {
 		l.broke(e, c)
 	}
 }

@@ -21,7 +21,7 @@ type Listener struct {
 
 // Listen listens on every shard of the stack, on the network "tcp" or "tcp4" and
 // an address such as ":80" or "10.0.0.2:80"; port 0 chooses a port. A connection
-// stays on the shard where its SYN arrived.
+// stays on the shard where its SYN arrived. No handler may call it.
 func Listen(s *mtcp.Stack, network, address string, h *Handler) (*Listener, error) {
 	at, err := door.Resolve(context.Background(), network, address, true)
 	if err != nil {
@@ -31,7 +31,10 @@ func Listen(s *mtcp.Stack, network, address string, h *Handler) (*Listener, erro
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: net.TCPAddrFromAddrPort(at), Err: err}
 	}
 	d := hubOf(s)
-	if d == nil {
+	switch {
+	case h == nil:
+		return failed(errNoHandler)
+	case d == nil:
 		return failed(net.ErrClosed)
 	}
 	owner := d.register(h)

@@ -46,6 +46,7 @@ type Loop struct {
 
 	posted    sync.Mutex
 	functions []func(*Loop) // that wait, under posted
+	closed    bool          // the shard runs nothing any more, under posted
 	running   []func(*Loop)
 	waiting   atomic.Bool // functions is not empty
 
@@ -136,6 +137,9 @@ func (l *Loop) DialFrom(from, to netip.AddrPort, h *Handler, user any) (Conn, er
 	local, _ := wire.FromNetip(from.Addr().Unmap())
 	i, why := slab.Index(0), sock.Invalid
 	err := l.core.MayDialFrom(from.Port())
+	if h == nil {
+		err = errNoHandler
+	}
 	if ok && err == nil {
 		i, why = l.shard.Dial(local, remote, from.Port(), to.Port())
 	}
@@ -154,9 +158,13 @@ func (l *Loop) DialFrom(from, to netip.AddrPort, h *Handler, user any) (Conn, er
 // any goroutine: h gets it with Open, and with it what has arrived. To all who
 // have c it is closed. No call of it may be in progress; then, and when it is
 // closed or no connection of the stack, there is an error and nothing changes.
+// ErrBusy costs the connection, which is reset.
 func Adopt(s *mtcp.Stack, c net.Conn, h *Handler, user any) error {
 	d := hubOf(s)
-	if d == nil {
+	switch {
+	case h == nil:
+		return errNoHandler
+	case d == nil:
 		return net.ErrClosed
 	}
 	return s.Detach(c, func(number int, handle slab.Handle) error {
@@ -173,27 +181,44 @@ func (l *Loop) adopt(handle slab.Handle, h *Handler, user any) {
 	e := l.entry(i)
 	*e = entry{handler: h, user: user, open: true, opened: true}
 	l.live++
-	l.run(e, h.Open, l.conn(i))
-	(*hooks)(l).Ready(i, l.shard.News(i))
+	c := l.conn(i)
+	l.run(e, h.Open, c)
+	if c.IsOpen() {
+		(*hooks)(l).Ready(i, l.shard.News(i))
+	}
 }
 
 // Do runs f on the shard, soon. Any goroutine may call; calls from one goroutine
 // keep their order. It is net.ErrClosed once the stack is closed; what was
 // accepted before may then never run.
 func (l *Loop) Do(f func(*Loop)) error {
-	l.posted.Lock()
-	full := len(l.functions) >= maxPosted
-	if !full {
-		l.functions = append(l.functions, f)
-	}
-	l.posted.Unlock()
-	if full {
-		return ErrBusy
+	if err := l.post(f); err != nil {
+		return err
 	}
 	if !l.waiting.Swap(true) && !l.core.Ring(l.number) {
 		return net.ErrClosed
 	}
 	return nil
+}
+
+func (l *Loop) post(f func(*Loop)) error {
+	l.posted.Lock()
+	defer l.posted.Unlock()
+	switch {
+	case l.closed:
+		return net.ErrClosed
+	case len(l.functions) >= maxPosted:
+		return ErrBusy
+	}
+	l.functions = append(l.functions, f)
+	return nil
+}
+
+// close forgets what was posted and cannot run any more.
+func (l *Loop) close() {
+	l.posted.Lock()
+	defer l.posted.Unlock()
+	l.closed, l.functions = true, nil
 }
 
 // Advance implements shard.Handler.

@@ -107,7 +107,7 @@ func (l *Loop) runTicks(now mono.Time) int {
 	for _, id := range l.due[:n] {
 		i := slab.Index(id)
 		e := l.entry(i)
-		if !e.open {
+		if !e.open || e.tick == 0 { // closed meanwhile, or another's slot by now
 			continue
 		}
 		l.scheduleTick(e, i)

@@ -58,6 +58,9 @@ func (d *hub) watch() {
 		d.core.OnClose(func() {
 			close(w.stop)
 			<-w.done
+			for _, l := range d.loops {
+				l.close()
+			}
 		})
 	})
 }

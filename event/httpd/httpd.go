@@ -15,7 +15,7 @@ type Responder func(r *Request) (code int, contentType string, body []byte)
 // Handler returns a handler for event.Listen.
 func Handler(respond Responder) *event.Handler {
 	s := &server{respond: respond}
-	return &event.Handler{Readable: s.serve}
+	return &event.Handler{Readable: s.serve, End: s.end}
 }
 
 type server struct {
@@ -29,25 +29,40 @@ type state struct {
 	skip    int       // octets of a body that is ignored
 	out     [2][]byte // of an answer that found no room: its header, its body
 	closing bool      // after that
+	ended   bool      // the client sends no more
 	header  []byte    // memory for headers
 }
 
 // serve takes requests and answers them until there is no more, or no room.
 func (s *server) serve(c event.Conn) {
-	st, _ := c.User().(*state)
-	if st == nil {
-		st = &state{header: make([]byte, 0, 256)}
-		c.SetUser(st)
-	}
+	st := stateOf(c)
 	for st.flush(c) {
 		if st.closing {
 			s.close(c)
 			return
 		}
 		if !s.next(c, st) {
+			if st.ended {
+				s.close(c)
+			}
 			return
 		}
 	}
+}
+
+// end lets a client close its half before it has all answers.
+func (s *server) end(c event.Conn) {
+	stateOf(c).ended = true
+	s.serve(c)
+}
+
+func stateOf(c event.Conn) *state {
+	st, _ := c.User().(*state)
+	if st == nil {
+		st = &state{header: make([]byte, 0, 256)}
+		c.SetUser(st)
+	}
+	return st
 }
 
 // close lets go of a connection without a reset: what came behind the last request

@@ -232,3 +232,24 @@ func ExampleHandler() {
 	web.CloseIdleConnections()
 	// Output: you asked for /news
 }
+
+// TestServe_WholeAnswerToAHalfClosedConnection does not take the client's FIN for a
+// wish to hear no more.
+func TestServe_WholeAnswerToAHalfClosedConnection(t *testing.T) {
+	c := dial(t, serve(t))
+	io.WriteString(c, "GET / HTTP/1.1\r\n\r\nGET /large HTTP/1.1\r\n\r\n")
+	c.(*mtcp.Conn).CloseWrite()
+	in := bufio.NewReader(c)
+	for _, want := range []string{"small", string(large)} {
+		r, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(r.Body); string(body) != want || err != nil {
+			t.Fatalf("%d octets of %d; %v", len(body), len(want), err)
+		}
+	}
+	if rest, err := io.ReadAll(in); len(rest) > 0 || err != nil {
+		t.Errorf("after the last answer: %q, %v", rest, err)
+	}
+}

@@ -65,14 +65,21 @@ func (c *pathMTUCache) place(dst wire.IPv4) *pathMTUEntry {
 // PathMTU returns the size of the largest packet that is known to reach dst; zero
 // when there is no route.
 func (h *Host) PathMTU(dst wire.IPv4, now mono.Time) int {
+	mtu, _ := h.MTUs(dst, now)
+	return mtu
+}
+
+// MTUs returns besides what our route to dst lets through, of which the path may
+// have less.
+func (h *Host) MTUs(dst wire.IPv4, now mono.Time) (path, route int) {
 	_, _, mtu, ok := h.Route(dst)
 	if !ok {
-		return 0
+		return 0, 0
 	}
 	if e := h.pathMTU.find(dst, now); e != nil {
-		return min(mtu, int(e.mtu))
+		return min(mtu, int(e.mtu)), mtu
 	}
-	return mtu
+	return mtu, mtu
 }
 
 // SetPathMTU is told what the path to dst lets through, by the owner of a

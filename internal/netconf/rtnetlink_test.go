@@ -159,6 +159,7 @@ func FuzzApply(f *testing.F) {
 	f.Add(datagramOf(unix.RTM_NEWADDR, 0, addressHeader(24), attributeOf(unix.IFA_LOCAL, 10, 8, 0, 1)))
 	f.Add(datagramOf(unix.RTM_NEWLINK, 0, linkHeader(0, 1), attributeOf(unix.IFLA_MTU, word(9000)...)))
 	f.Add(datagramOf(unix.RTM_DELLINK, 0, linkHeader(0, 1)))
+	f.Add(datagramOf(unix.RTM_DELLINK, 0, linkHeader(0, 1), attributeOf(unix.IFLA_MTU, word(9000)...)))
 	f.Add(datagramOf(unix.RTM_NEWNEIGH, 0, neighbourHeader(2, 0), attributeOf(unix.NDA_DST, 10, 77, 0, 9), attributeOf(unix.NDA_LLADDR, 2, 0, 0, 0, 0, 8)))
 	f.Add(datagramOf(unix.RTM_DELNEIGH, 0, neighbourHeader(2, 0), attributeOf(unix.NDA_DST, 10, 77, 0, 254)))
 	nexthop := append([]byte{16, 0, 0, 0}, word(7)...)

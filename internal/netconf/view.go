@@ -49,13 +49,14 @@ func (v *view) tell(e Event) { v.events = append(v.events, e) }
 
 func (v *view) setLink(l linkState) {
 	old := v.link
-	v.link = l
-	if l.gone {
+	if l.gone { // the last message may say other things, too, which nobody is told
+		v.link.gone = true
 		if !old.gone {
 			v.tell(Event{Kind: Removed})
 		}
 		return
 	}
+	v.link = l
 	v.doubtsRoutes = v.doubtsRoutes || l.isEnabled != old.isEnabled
 	if l.mtu != old.mtu {
 		v.tell(Event{Kind: MTUChanged, MTU: l.mtu})

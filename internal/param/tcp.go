@@ -102,6 +102,15 @@ var TCP = Table{
 			Name: "NoSACK", Kind: Bool,
 			Text: "offers and takes no selective acknowledgments (RFC 2018).",
 		}, {
+			Name: "NoRACK", Kind: Bool,
+			Text: "finds losses by counts of acknowledgments only (RFC 6675), not by time (RFC 8985).",
+		}, {
+			Name: "NoTailProbe", Kind: Bool,
+			Text: "sends no tail loss probes (RFC 8985): the loss of a last segment is found by the retransmission timer.",
+		}, {
+			Name: "NoBundles", Kind: Bool,
+			Text: "sets PSH only where text ends, not at the end of each bundle of segments too, as Linux does.",
+		}, {
 			Name: "ChallengeAcks", Kind: Int, Default: 10, Min: 1, Max: 200, Unit: "a second",
 			Text: "bounds the challenge ACKs of each connection (RFC 5961).",
 		},

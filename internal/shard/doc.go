@@ -11,6 +11,8 @@
 //	publish.go   2. timers, 3. publish: tell applications, once per batch
 //	commands.go  4. commands of applications
 //	transmit.go  5. transmit: control, ACK, data
+//	lists.go     who waits for that
+//	dial.go      active opens, and who gets a connection
 //	handler.go   applications that run on the shard: the event door
 //	hold.go      ACKs that wait for an answer
 //	stall.go     a device that has no room

@@ -45,12 +45,6 @@ type Handler interface {
 	Next() mono.Time
 }
 
-// Bits of a TCB's list word.
-const (
-	handledBit = 0x20 // the connection is the handler's
-	shortBit   = 0x10 // and its last Write came short
-)
-
 // Handle makes h the handler, before there are listeners or connections of it.
 func (s *Shard) Handle(h Handler) { s.handler = h }
 

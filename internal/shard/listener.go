@@ -28,19 +28,21 @@ type listener struct {
 	promised int // handshakes completed in this batch, not in the queue yet
 	synLimit int // bound of halfOpen
 	queue    *sock.AcceptQueue
-	handled  bool   // connections go to the handler, not into the queue
-	owner    uint32 // the handler's word for it
+	settings []sock.Setting // of the connections that come through it
+	handled  bool           // connections go to the handler, not into the queue
+	owner    uint32         // the handler's word for it
 }
 
 // Listen opens a port. ip 0 means every address. The listener takes up to
 // backlog established connections that nobody has accepted yet, and as many
-// again that are half open. Shard's goroutine only (OpCall).
-func (s *Shard) Listen(ip wire.IPv4, port uint16, backlog int, q *sock.AcceptQueue) sock.Errno {
+// again that are half open; they begin with the settings. Shard's goroutine only
+// (OpCall).
+func (s *Shard) Listen(ip wire.IPv4, port uint16, backlog int, q *sock.AcceptQueue, settings ...sock.Setting) sock.Errno {
 	l, why := s.bind(ip, port)
 	if why != sock.OK {
 		return why
 	}
-	l.backlog, l.synLimit, l.queue = backlog, synLimit(backlog), q
+	l.backlog, l.synLimit, l.queue, l.settings = backlog, synLimit(backlog), q, settings
 	return sock.OK
 }
 
@@ -59,6 +61,13 @@ func (s *Shard) bind(ip wire.IPv4, port uint16) (*listener, sock.Errno) {
 	l := &s.listening[place]
 	*l = listener{ip: uint32(ip), port: port, open: true, serial: l.serial + 1}
 	return l, sock.OK
+}
+
+// Relisten changes the settings of a listener's connections to come.
+func (s *Shard) Relisten(ip wire.IPv4, port uint16, settings ...sock.Setting) {
+	if place, ok := s.listeners.Lookup(uint32(ip), port); ok {
+		s.listening[place].settings = settings
+	}
 }
 
 // synLimit bounds the handshakes of a listener that are not complete.
@@ -149,8 +158,7 @@ func (s *Shard) accept(a *arrival, place uint32, floor seq.Value, afterFloor boo
 	l.halfOpen++
 	l.oldest.push(s.tcbs.Handle(i), l.synLimit)
 	t := s.tcbs.At(i)
-	mtu := s.host.PathMTU(wire.IPv4(a.key.RemoteIP), now)
-	s.engine.Accept(t, i, a.key, mtu, l.id(place), &a.seg, floor, afterFloor, now)
+	s.engine.Accept(t, i, a.key, s.mtu(a.key, now), l.id(place), &a.seg, floor, afterFloor, now, l.settings...)
 	s.touch(t)
 }
 

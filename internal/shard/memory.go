@@ -27,7 +27,7 @@ const (
 	MemoryConnections Part = iota // TCB, block, slot, timer, list entries
 	MemoryFlows                   // connection table
 	MemoryTimeWaits               // records
-	MemoryRanges                  // of out-of-order octets and of SACK scoreboards
+	MemoryRanges                  // of out-of-order octets and of SACK scoreboards, and send logs
 	MemoryRings                   // with the pool's own links
 	MemoryFragments               // reassembly, path MTUs, ICMP answers
 	MemoryNeighbours
@@ -57,19 +57,19 @@ func (o *Octets) Sum() int {
 	return sum
 }
 
-// rangeSets bounds the connections that have holes, or see them, at once: an
-// eighth of all.
+// rangeSets bounds the connections that have holes, or see them, at once, and
+// those that log what they send: an eighth of all.
 func (c *Config) rangeSets() int { return max(c.Connections/8, 64) }
 
 // Reserves returns what a shard of this configuration takes on a link.
 func (c *Config) Reserves(l link.Info) Octets {
-	n := c.Connections + 1
+	n, sets := c.Connections+1, c.rangeSets()+1
 	return Octets{
 		MemoryConnections: arena.Size[tcp.TCB](n) + arena.Size[slab.Slot](n) + arena.Size[sock.Block](n) +
 			arena.Size[wheel.Node](wheel.Nodes(n)) + arena.Size[slab.Index](n) + waitersSize(n),
 		MemoryFlows:      arena.Size[flow.Entry](flow.Entries(c.Connections + c.TimeWaits)),
-		MemoryTimeWaits:  arena.Size[tcp.TimeWaitRecord](c.TimeWaits+1) + arena.Size[slab.Slot](c.TimeWaits+1),
-		MemoryRanges:     arena.Size[tcp.RangeSet](c.rangeSets()+1) + arena.Size[slab.Slot](c.rangeSets()+1),
+		MemoryTimeWaits:  slots[tcp.TimeWaitRecord](c.TimeWaits + 1),
+		MemoryRanges:     slots[tcp.RangeSet](sets) + slots[tcp.SendLog](sets),
 		MemoryRings:      c.RingMemory + ring.Links(c.RingMemory),
 		MemoryFragments:  ip.Memory(c.Host),
 		MemoryNeighbours: neigh.Memory(c.Neighbours),
@@ -80,6 +80,9 @@ func (c *Config) Reserves(l link.Info) Octets {
 	}
 }
 
+// slots is what a slab of n takes.
+func slots[T any](n int) int { return arena.Size[T](n) + arena.Size[slab.Slot](n) }
+
 // Reserved returns what the shard has reserved.
 func (s *Shard) Reserved() Octets { return s.cfg.Reserves(s.info) }
 
@@ -89,7 +92,8 @@ func (s *Shard) InUse() Octets {
 	live := func(p Part, units, of int) { o[p] = o[p] / of * units }
 	live(MemoryConnections, s.tcbs.Len(), s.cfg.Connections+1)
 	live(MemoryTimeWaits, s.tw.slab.Len(), s.cfg.TimeWaits+1)
-	live(MemoryRanges, s.engine.RangeSets(), s.cfg.rangeSets()+1)
+	sets := s.cfg.rangeSets() + 1
+	o[MemoryRanges] = slots[tcp.RangeSet](sets)/sets*s.engine.RangeSets() + slots[tcp.SendLog](sets)/sets*s.engine.SendLogs()
 	live(MemoryNeighbours, s.arp.Len(), s.arp.Cap())
 	_, o[MemoryFragments] = s.host.Reassembling()
 	o[MemoryFlows] = arena.Size[flow.Entry](s.flows.Slots())
@@ -129,6 +133,8 @@ type tables struct {
 	recordSlots []slab.Slot
 	ranges      []tcp.RangeSet
 	rangeSlots  []slab.Slot
+	sent        []tcp.SendLog
+	sentSlots   []slab.Slot
 	flows       []flow.Entry
 	timers      []wheel.Node
 	touched     []slab.Index
@@ -158,6 +164,8 @@ func newTables(c *Config) (t tables, err error) {
 	take(&err, c.Tables, &t.recordSlots, c.TimeWaits+1)
 	take(&err, c.Tables, &t.ranges, c.rangeSets()+1)
 	take(&err, c.Tables, &t.rangeSlots, c.rangeSets()+1)
+	take(&err, c.Tables, &t.sent, c.rangeSets()+1)
+	take(&err, c.Tables, &t.sentSlots, c.rangeSets()+1)
 	take(&err, c.Tables, &t.flows, flow.Entries(c.Connections+c.TimeWaits))
 	if c.Tables != nil {
 		t.release = arena.Release[flow.Entry]

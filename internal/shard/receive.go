@@ -50,24 +50,6 @@ func (s *Shard) receiveBatch(frames []link.Frame, now mono.Time, t trail) {
 	s.processParsed(now, t)
 }
 
-// processParsed looks up and processes the segments of a batch.
-func (s *Shard) processParsed(now mono.Time, t trail) {
-	for i := range s.parsed[:s.nParsed] {
-		a := &s.parsed[i]
-		a.hash = s.flows.Hash(a.key)
-		s.flows.Touch(a.hash)
-	}
-	for i := range s.parsed[:s.nParsed] {
-		a := &s.parsed[i]
-		a.owner, _ = s.flows.Find(a.key, a.hash)
-	}
-	for i := range s.parsed[:s.nParsed] {
-		s.input(&s.parsed[i], now, t)
-		s.parsed[i].seg.Payload, s.parsed[i].frame = nil, nil
-	}
-	s.nParsed = 0
-}
-
 // drop counts a packet refused outside the engine.
 func (s *Shard) drop(r drop.Reason) { s.drops[r]++ }
 
@@ -181,6 +163,24 @@ func (s *Shard) checksumGood(f *link.Frame, d *ip.Datagram, h *wire.TCP) bool {
 		return true
 	}
 	return wire.TCPChecksumOK(d.Src, d.Dst, d.Payload)
+}
+
+// processParsed looks up and processes the segments of a batch.
+func (s *Shard) processParsed(now mono.Time, t trail) {
+	for i := range s.parsed[:s.nParsed] {
+		a := &s.parsed[i]
+		a.hash = s.flows.Hash(a.key)
+		s.flows.Touch(a.hash)
+	}
+	for i := range s.parsed[:s.nParsed] {
+		a := &s.parsed[i]
+		a.owner, _ = s.flows.Find(a.key, a.hash)
+	}
+	for i := range s.parsed[:s.nParsed] {
+		s.input(&s.parsed[i], now, t)
+		s.parsed[i].seg.Payload, s.parsed[i].frame = nil, nil
+	}
+	s.nParsed = 0
 }
 
 // input gives one segment to its connection, record or listener.

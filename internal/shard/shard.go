@@ -113,8 +113,9 @@ type Shard struct {
 	searches  int          // segments passed on in search of their shard
 	quiet     int          // rounds since something arrived
 	draining  bool
-	isDown    bool // the link: what is sent is lost
-	isStalled bool // the device had no frame for what was to be sent last
+	over      sock.Errno // why everything was aborted, and nothing is opened any more
+	isDown    bool       // the link: what is sent is lost
+	isStalled bool       // the device had no frame for what was to be sent last
 
 	drops    [drop.NumReasons]uint64
 	counters counters
@@ -172,6 +173,7 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 		Blocks: blocks,
 		Pool:   s.pool,
 		Ranges: slab.Over(t.ranges, t.rangeSlots),
+		Sent:   slab.Over(t.sent, t.sentSlots),
 		Secret: cfg.Secret,
 		Seed:   rnd.Uint64(),
 	})
@@ -243,7 +245,7 @@ func (s *Shard) hasOutput() bool {
 	return s.engine.Replies() > 0 || s.asked.again > 0 || s.arp.HasOutput() || s.host.HasOutput()
 }
 
-// MAC returns the link's address.
+// mac returns the link's address.
 func (s *Shard) mac() wire.MAC { return wire.MAC(s.info.MAC) }
 
 // App returns an application's view of a connection of this shard. Safe from

@@ -17,7 +17,7 @@ type Usage struct {
 	Listeners   int
 	HalfOpen    int // connections that listeners count as such
 	RingMemory  int // octets
-	RangeSets   int // of reassembly and of SACK scoreboards
+	RangeSets   int // of reassembly and of SACK scoreboards, and send logs
 	Timers      int
 	Waiting     int // connections that stand in a list, or wait to be published
 	Replies     int // segments without a connection that wait to be sent
@@ -33,7 +33,7 @@ func (s *Shard) Usage() Usage {
 		Dials:       len(s.dials),
 		Listeners:   s.listeners.Len(),
 		RingMemory:  s.pool.InUse(),
-		RangeSets:   s.engine.RangeSets(),
+		RangeSets:   s.engine.RangeSets() + s.engine.SendLogs(),
 		Timers:      s.wheel.Len(),
 		Waiting:     len(s.touched),
 		Replies:     s.engine.Replies() + s.asked.n,

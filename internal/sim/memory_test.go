@@ -39,6 +39,7 @@ func everyLimitAtOnce(t *testing.T, w *World) {
 	w.EachRound(c.look)
 	w.Run(time.Millisecond)
 	c.hold(460)
+	c.unacknowledged(100)
 	for round := range 40 {
 		c.unread(round)
 		c.holes(round)
@@ -73,9 +74,17 @@ func (c *crush) next() *peer {
 func (c *crush) hold(n int) {
 	for range n {
 		p := c.next()
-		p.connect(plain)
+		p.connect(wire.Options{Present: wire.HasMSS | wire.HasSACKPermitted, MSS: 1460})
 		c.peers = append(c.peers, p)
 		c.conns = append(c.conns, c.l.Accept())
+	}
+}
+
+// unacknowledged is text of several segments that peers leave so.
+func (c *crush) unacknowledged(n int) {
+	for _, k := range c.conns[:n] {
+		write(c.t, k, make([]byte, 3000))
+		c.w.Run(20 * time.Microsecond)
 	}
 }
 

@@ -121,7 +121,14 @@ func (e *End) peerMayReset() bool {
 	case !p.isGone() && p.Conn.App.Block.Errno() != sock.OK: // and has yet to notice
 		return true
 	case p.isGone():
-		wait := p.Conn.Host.cfg.TCP.FinWait2
+		tcp := &p.Conn.Host.cfg.TCP
+		wait := tcp.FinWait2
+		if e.Read < p.Wrote || e.Pair.excuses().TimeOut {
+			// What nobody owns any more is not sent for ever, whether we do not read it
+			// or the path is cut: the time-out doubles so many times, some of them
+			// perhaps before the close.
+			wait = min(wait, tcp.RTOMin<<max(tcp.OrphanRetries-1, 0))
+		}
 		return p.Unread > 0 || e.Wrote > p.Read || p.readShut || e.world().now >= p.ClosedAt.Add(wait)
 	}
 	return false

@@ -68,6 +68,12 @@ func (a *App) Discard(n int) {
 // Buffered returns how many received octets wait to be read.
 func (a *App) Buffered() int { return int(a.rx.Len()) }
 
+// Received returns a position that moves on with every octet received.
+func (a *App) Received() uint32 { return uint32(a.rx.WritePos()) }
+
+// HasEOF reports that the peer's FIN has come, in order.
+func (a *App) HasEOF() bool { return a.Block.load()&EOF != 0 }
+
 func (a *App) readState() Status {
 	r := a.Block.load()
 	switch {
@@ -106,14 +112,27 @@ func (a *App) ParkRead() bool {
 // UnparkRead withdraws ParkRead.
 func (a *App) UnparkRead() { a.Block.clear(ReadParked) }
 
-// Write copies as much of p as the send ring takes, and tells the shard. It
-// asks the shard for a ring, or a larger one, when p does not fit.
-func (a *App) Write(p []byte) (int, Status) {
+// Write copies as much of p as the send ring takes, and tells the shard. When p
+// does not fit the rest is expected: the shard need not send a small segment
+// that ends where the ring did.
+func (a *App) Write(p []byte) (int, Status) { return a.WriteMore(p, false) }
+
+// WriteMore is Write for a caller who knows that more will follow p.
+func (a *App) WriteMore(p []byte, more bool) (int, Status) {
 	if s := a.beginWrite(); s != Done {
 		return 0, s
 	}
 	n := a.tx.Write(p)
-	return n, a.endWrite(n, len(p))
+	return n, a.endWrite(n, len(p), more)
+}
+
+// Push says that nothing follows what was written, although part of a Write did
+// not fit or WriteMore had promised it.
+func (a *App) Push() {
+	if a.Block.load()&TxMore != 0 {
+		a.Block.clear(TxMore)
+		a.Mail.Send(&Command{Op: OpSend, Handle: a.Handle})
+	}
 }
 
 // Reserve returns free space of the send ring to write into, b after a, until
@@ -126,7 +145,7 @@ func (a *App) Reserve() (p, q []byte, s Status) {
 		a.tx.Switch()
 	}
 	if a.tx.Free() == 0 {
-		return nil, nil, a.endWrite(0, 1)
+		return nil, nil, a.endWrite(0, 1, false)
 	}
 	p, q = a.tx.Reserve()
 	return p, q, Done
@@ -135,7 +154,7 @@ func (a *App) Reserve() (p, q []byte, s Status) {
 // Commit publishes the first n octets of the reserved space.
 func (a *App) Commit(n int) {
 	a.tx.Publish(a.tx.WritePos().Add(seq.Size(n)))
-	a.endWrite(n, n)
+	a.endWrite(n, n, false)
 }
 
 // beginWrite takes the send ring: while TxBusy is set the shard leaves it.
@@ -156,19 +175,22 @@ func (a *App) beginWrite() Status {
 }
 
 // endWrite lets the ring go after n of want octets, and tells the shard.
-func (a *App) endWrite(n, want int) Status {
-	told := Ready(0)
+func (a *App) endWrite(n, want int, more bool) Status {
+	told, keep := Ready(0), TxMore
 	if n > 0 {
-		told = TxTold
+		told, keep = TxTold, 0
+		if more || n < want {
+			keep, told = TxMore, TxTold|TxMore
+		}
 	}
 	var old Ready
 	for {
 		old = a.Block.load()
-		if a.Block.ready.CompareAndSwap(uint32(old), uint32(old&^TxBusy|told)) {
+		if a.Block.ready.CompareAndSwap(uint32(old), uint32(old&^(TxBusy|TxMore&^keep)|told)) {
 			break
 		}
 	}
-	if told&^old != 0 {
+	if told&^old&TxTold != 0 {
 		a.Mail.Send(&Command{Op: OpSend, Handle: a.Handle})
 	}
 	if n == 0 && want > 0 {

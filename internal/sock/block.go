@@ -14,6 +14,7 @@ import (
 //	  tx read position, epoch               tx write position, seal, epoch
 //	  ring references of both directions    ready word (both sides, CAS)
 //	  notify position, error
+//	  the shard's account                   what the shard needs rarely
 //
 // The shard resets a Block before it gives the connection's handle away, and
 // reuses it only after the application has said OpClose or OpAbort.
@@ -25,14 +26,36 @@ type Block struct {
 	txRefs   ring.Refs
 	rxNotify atomic.Uint32 // read position from which the shard wants to hear of it
 	errno    atomic.Uint32 // Errno, valid once Broken is set
-	_        [20]byte
+	Account  Account
 
 	// owned by the application
 	rxR   ring.ReaderHalf
 	txW   ring.WriterHalf
-	_     [20]byte
+	Rare  Rare          // the shard's, which leaves it to this line because it looks there rarely
 	ready atomic.Uint32 // both sides: see Ready
 	_     [20]byte
+}
+
+// An Account is what the shard measures of a connection. It lies where the shard
+// writes anyway when text comes or is acknowledged.
+type Account struct {
+	Since   uint32 // when Busy and Limited were last drawn up, ms clock
+	Busy    uint32 // with text unacknowledged or unsent, ms
+	Limited uint32 // of that, for want of a peer's window
+	DataAt  uint32 // when the last text came, ms clock
+	MinRTT  uint32 // µs
+}
+
+// Rare are settings that only timers and the end of a connection ask for, and
+// what the shard counts of rare events.
+type Rare struct {
+	Linger      uint32 // ms, or for ever
+	UserTimeout uint32 // ms, 0 default
+	Resent      uint32 // segments
+	KeepIdle    uint16 // s
+	KeepIntvl   uint16 // s
+	KeepCount   uint8
+	Reordering  uint8 // segments by which the network was seen to reorder
 }
 
 // Ready is the word of a Block by which the two sides tell each other of
@@ -47,6 +70,7 @@ type Block struct {
 //	              cleared by the shard  │ 12 TxBusy       cleared by the application
 //	                                    │ 13 WriteShut    never cleared
 //	                                    │ 14 Closed       never cleared
+//	                                    │ 15 TxMore       cleared by the application
 type Ready uint32
 
 // The bits of the ready word.
@@ -64,6 +88,7 @@ const (
 	TxBusy // the application is writing into the send ring
 	WriteShut
 	Closed
+	TxMore // what was written last is not the end of what is being said
 )
 
 // Errno says why a connection broke.

@@ -21,6 +21,8 @@ func TestBlock_EachSideWritesItsOwnLine(t *testing.T) {
 	line("txRefs", unsafe.Offsetof(b.txRefs), unsafe.Sizeof(b.txRefs), 0)
 	line("rxNotify", unsafe.Offsetof(b.rxNotify), 4, 0)
 	line("errno", unsafe.Offsetof(b.errno), 4, 0)
+	line("Account", unsafe.Offsetof(b.Account), unsafe.Sizeof(b.Account), 0)
+	line("Rare", unsafe.Offsetof(b.Rare), unsafe.Sizeof(b.Rare), 1)
 	line("rxR", unsafe.Offsetof(b.rxR), unsafe.Sizeof(b.rxR), 1)
 	line("txW", unsafe.Offsetof(b.txW), unsafe.Sizeof(b.txW), 1)
 	line("ready", unsafe.Offsetof(b.ready), 4, 1)

@@ -44,7 +44,14 @@ const (
 	OptSndBuf                         // octets
 	OptTOS                            // the octet of the IP header
 	OptTTL                            // hops
+	OptMSS                            // largest segment either way, octets, before the connection opens
 )
+
+// A Setting is an option with its value, of a connection that is to be opened.
+type Setting struct {
+	Option Option
+	Value  uint64
+}
 
 // LingerOff is the value of OptLinger that means: close in the background.
 const LingerOff = ^uint64(0)

@@ -13,6 +13,7 @@ func (b *Block) Reset() {
 	b.ready.Store(0)
 	b.errno.Store(uint32(OK))
 	b.rxNotify.Store(0)
+	b.Account, b.Rare = Account{}, Rare{}
 }
 
 // StartRx and StartTx set the first position of a direction: the octet after

@@ -17,6 +17,9 @@ func (s *Stack) Handlers(make func(i int, sh *shard.Shard) shard.Handler) []shar
 			})
 		}
 	})
+	if len(s.handlers) < len(s.shards) {
+		return nil // the stack was closed meanwhile
+	}
 	return s.handlers
 }
 

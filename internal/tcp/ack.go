@@ -34,16 +34,21 @@ func (e *Engine) processAck(t *TCB, s *Segment, now mono.Time) {
 	newWindow := e.updateWindow(t, s)
 	t.heard()
 	if t.has(flagSACK) && s.Options.Present.Has(wire.HasSACK) {
-		in.sacked = e.takeSACK(t, s)
+		in.sacked = e.takeSACK(t, s, now)
 	}
 	switch {
 	case s.Ack.Greater(t.sndUna):
 		in.advanced = true
+		e.rackAcked(t, s.Ack, now)
 		in.acked = e.advance(t, s.Ack, &s.Options, now)
 	case s.Ack == t.sndUna && in.flight > 0 && !s.text && !newWindow && !s.Flags.Has(wire.FIN):
 		in.duplicate = true
 	}
+	e.tailProbed(t, s, &in, now)
 	e.recover(t, &in, now)
+	if in.advanced || in.duplicate || in.sacked > 0 {
+		e.armLoss(t, now)
+	}
 	if newWindow || in.advanced || in.duplicate || in.sacked > 0 || t.recovery != recoveryOpen {
 		t.wantUnsent()
 	}
@@ -100,9 +105,13 @@ func (e *Engine) advance(t *TCB, ack seq.Value, o *wire.Options, now mono.Time) 
 	e.sampleRTT(t, ack, o, now)
 	t.sndUna = ack
 	t.backoff = 0
-	t.flags &^= flagPersist
+	e.forgetSent(t)
+	t.flags &^= flagPersist | flagMore
 	if ack == t.sndNxt {
 		t.rexmtAt = 0
+		if ack.GreaterEq(t.sndEnd) {
+			e.waitsFor(t, waitsNot, now)
+		}
 	} else {
 		t.rexmtAt = now.Add(t.timeout())
 	}
@@ -129,7 +138,7 @@ func (e *Engine) growWindow(t *TCB, acked, flight uint32, now mono.Time) {
 		return
 	}
 	mss := t.segmentSize()
-	limited := flight+uint32(mss) > t.cc.Cwnd || t.cc.Cwnd < t.cc.Ssthresh && 2*flight > t.cc.Cwnd
+	limited := t.has(flagCwndFull) || t.cc.Cwnd < t.cc.Ssthresh && t.cc.Cwnd < 2*t.words[maxOut]
 	cc.OnAck(&t.cc, cc.Ack{
 		Now:         now,
 		Acked:       acked,

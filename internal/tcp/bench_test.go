@@ -175,7 +175,7 @@ func BenchmarkShortConnection(b *testing.B) {
 	for b.Loop() {
 		r.now += 1000
 		s := syn
-		r.e.Accept(r.c, testSlot, testKey, testMTU, 1, &s, 0, false, r.now)
+		r.e.Accept(r.c, testSlot, testKey, MTU{Path: testMTU}, 1, &s, 0, false, r.now)
 		out()
 		in(wire.ACK, nil)
 		r.e.ReadyTx(r.c)

@@ -19,7 +19,7 @@ func TestConfig_UserTimeoutHoldsUntilTheApplicationSetsAnother(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, 4, func(c *Config) { c.UserTimeout = 10 * time.Second })
-			r.e.Connect(r.c, testSlot, testKey, testMTU, r.now)
+			r.e.Connect(r.c, testSlot, testKey, MTU{Path: testMTU}, r.now)
 			r.begin()
 			for _, d := range c.set {
 				r.e.Set(r.c, sock.OptUserTimeout, uint64(d), r.now)

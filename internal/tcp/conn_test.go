@@ -79,6 +79,7 @@ type sent struct {
 // newRig returns a rig without a connection. Its pool holds mib MiB.
 func newRig(tb testing.TB, mib int, conf func(*Config)) *rig {
 	cfg := DefaultConfig()
+	cfg.NoBundles, cfg.NoRACK, cfg.NoTailProbe = true, true, true // most tests are not about them
 	if conf != nil {
 		conf(&cfg)
 	}
@@ -87,7 +88,7 @@ func newRig(tb testing.TB, mib int, conf func(*Config)) *rig {
 		tb.Fatal(err)
 	}
 	r := &rig{tb: tb, wheel: wheel{mono.Never}, now: testStart, irs: peerISN, wnd: 65535, tsVal: 7000, c: new(TCB), blocks: make([]sock.Block, 2)}
-	r.e = New(cfg, Resources{Blocks: r.blocks, Pool: pool, Ranges: slab.New(make([]RangeSet, 5)), Secret: prf.Key{K0: 1, K1: 2}, Seed: 3})
+	r.e = New(cfg, Resources{Blocks: r.blocks, Pool: pool, Ranges: slab.New(make([]RangeSet, 5)), Sent: slab.New(make([]SendLog, 5)), Secret: prf.Key{K0: 1, K1: 2}, Seed: 3})
 	tb.Cleanup(r.release)
 	return r
 }
@@ -105,6 +106,9 @@ func (r *rig) release() {
 	}
 	if n := r.e.ranges.Len(); n != 0 {
 		r.tb.Errorf("%d range sets were not given back", n)
+	}
+	if n := r.e.sent.Len(); n != 0 {
+		r.tb.Errorf("%d send logs were not given back", n)
 	}
 }
 
@@ -133,7 +137,7 @@ func synSent(tb testing.TB, conf func(*Config)) *rig {
 
 func (r *rig) connect(iss ...seq.Value) {
 	r.tb.Helper()
-	r.e.Connect(r.c, testSlot, testKey, testMTU, r.now)
+	r.e.Connect(r.c, testSlot, testKey, MTU{Path: testMTU}, r.now)
 	r.begin(iss...)
 	r.out("S 0")
 }
@@ -151,7 +155,7 @@ func (r *rig) accept(options string, iss ...seq.Value) {
 	if !r.e.InputListen(s, testKey) {
 		r.tb.Fatal("the listener refused a SYN")
 	}
-	r.e.Accept(r.c, testSlot, testKey, testMTU, 1, s, 0, false, r.now)
+	r.e.Accept(r.c, testSlot, testKey, MTU{Path: testMTU}, 1, s, 0, false, r.now)
 	r.begin(iss...)
 	r.out("S. 0 ack 1")
 }

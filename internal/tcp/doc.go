@@ -20,6 +20,7 @@
 //	ack.go         what an acknowledgment changes
 //	recovery.go    loss recovery: NewReno, SACK, PRR
 //	scoreboard.go  what the peer has selectively acknowledged
+//	rack.go        losses found by time, and tail loss probes
 //	receive.go     segment text, reassembly
 //	window.go      the receive window
 //	rangeset.go    sorted ranges of sequence numbers
@@ -27,6 +28,8 @@
 //	end.go         how a connection ends, and gives its memory back
 //	icmp.go        errors of the network below
 //	timer.go       timers
+//	account.go     how long it was busy, and waited
+//	info.go        what can be told of a connection
 //	rtt.go         round-trip time and RTO
 //	output.go      the next segment
 //	header.go      options and headers of what is sent

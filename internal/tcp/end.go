@@ -18,7 +18,7 @@ func (e *Engine) fail(t *TCB, why sock.Errno) {
 // TCB until then.
 func (e *Engine) finish(t *TCB) {
 	e.setState(t, Closed)
-	t.rexmtAt, t.ackAt, t.keepAt, t.idleAt = 0, 0, 0, 0
+	t.rexmtAt, t.ackAt, t.keepAt, t.idleAt, t.lossAt = 0, 0, 0, 0, 0
 	t.verdict |= TimersMoved
 	e.forgetRanges(t)
 	if t.has(flagRST) {
@@ -38,7 +38,7 @@ func (e *Engine) sendReset(t *TCB, why sock.Errno) {
 // timeWait leaves the rest to a compact record.
 func (e *Engine) timeWait(t *TCB) {
 	e.setState(t, TimeWait)
-	t.rexmtAt, t.ackAt, t.keepAt, t.idleAt = 0, 0, 0, 0
+	t.rexmtAt, t.ackAt, t.keepAt, t.idleAt, t.lossAt = 0, 0, 0, 0, 0
 	t.verdict |= EnterTW | TimersMoved
 	e.forgetRanges(t)
 }
@@ -47,6 +47,7 @@ func (e *Engine) timeWait(t *TCB) {
 func (e *Engine) forgetRanges(t *TCB) {
 	e.releaseRanges(&t.sacked)
 	e.releaseRanges(&t.ooo)
+	e.releaseSent(t)
 	t.sackedOctets = 0
 }
 

@@ -40,6 +40,9 @@ type Config struct {
 	NoTimestamps   bool
 	NoSACK         bool
 	NoScaling      bool
+	NoRACK         bool // losses by RFC 6675 only (as without SACK)
+	NoTailProbe    bool // no tail loss probes
+	NoBundles      bool // PSH only where text ends, not at the end of each bundle of segments
 	DelayFirstAck  bool // no quick ACKs at the start of a connection
 	RcvBuf         int  // first receive window, octets
 	RcvBufMax      int  // bound of autotuning
@@ -86,6 +89,7 @@ type Stats struct {
 	RTOs                      uint64
 	FastRecoveries            uint64 // entered, SACK or NewReno
 	Probes                    uint64 // window probes
+	TailProbes                uint64 // RFC 8985
 	KeepAlives                uint64
 	ChallengeAcks             uint64
 	OutOfOrder                uint64 // segments kept for reassembly
@@ -107,8 +111,11 @@ type Engine struct {
 	pool   *ring.Pool
 	mem    ring.Memory
 	ranges *slab.Slab[rangeSet]
+	sent   *slab.Slab[sendLog]
 	key    prf.Key
 	rnd    prf.Rand
+
+	settings sock.Rare // with which connections begin
 
 	Stats Stats
 
@@ -134,6 +141,7 @@ type Resources struct {
 	Blocks []sock.Block // indexed by slot
 	Pool   *ring.Pool
 	Ranges *slab.Slab[RangeSet] // bounds how many connections may have holes at once
+	Sent   *slab.Slab[SendLog]  // and how many find losses by time
 	Secret prf.Key
 	Seed   uint64
 }
@@ -148,8 +156,17 @@ func New(cfg Config, r Resources) *Engine {
 		pool:   r.Pool,
 		mem:    r.Pool.Memory(),
 		ranges: r.Ranges,
+		sent:   r.Sent,
 		key:    r.Secret,
 		rnd:    prf.NewRand(r.Seed),
+		settings: sock.Rare{
+			KeepIdle:  seconds(cfg.KeepIdle),
+			KeepIntvl: seconds(cfg.KeepInterval),
+			KeepCount: uint8(min(cfg.KeepCount, 255)),
+			Linger:    lingerOff,
+
+			UserTimeout: millis(cfg.UserTimeout),
+		},
 	}
 }
 
@@ -162,26 +179,27 @@ func (e *Engine) drop(r drop.Reason) drop.Reason {
 	return r
 }
 
-func (e *Engine) rx(t *TCB) ring.Stream { return e.blocks[t.slot].Rx(e.mem) }
+func (e *Engine) rx(t *TCB) ring.Stream  { return e.blocks[t.slot].Rx(e.mem) }
+func (e *Engine) rare(t *TCB) *sock.Rare { return &e.blocks[t.slot].Rare }
+
 func (e *Engine) tx(t *TCB) ring.Stream { return e.blocks[t.slot].Tx(e.mem) }
 
+// An MTU bounds packets: to a peer by what is known of the path, and from it by
+// our route. What we can receive has nothing to do with the path there.
+type MTU struct{ Path, Route int }
+
 // open prepares a TCB for the slot i. Every connection begins here.
-func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu int, now mono.Time) {
+func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu MTU, settings []sock.Setting) {
 	*t = TCB{
-		slot:        i,
-		key:         k,
-		mss:         mssFor(mtu),
-		ourMSS:      mssFor(mtu),
-		rto:         micros(e.cfg.RTOInitial),
-		rcvMSS:      defaultMSS,
-		rcvBuf:      uint32(e.cfg.RcvBuf),
-		sndBuf:      uint32(e.cfg.SndBuf),
-		userTimeout: millis(e.cfg.UserTimeout),
-		keepIdle:    seconds(e.cfg.KeepIdle),
-		keepIntvl:   seconds(e.cfg.KeepInterval),
-		keepCount:   uint8(min(e.cfg.KeepCount, 255)),
-		linger:      lingerOff,
-		tsOffset:    e.timestampOffset(k),
+		slot:     i,
+		key:      k,
+		mss:      mssFor(mtu.Path),
+		ourMSS:   mssFor(max(mtu.Path, mtu.Route)),
+		rto:      micros(e.cfg.RTOInitial),
+		rcvMSS:   defaultMSS,
+		rcvBuf:   uint32(e.cfg.RcvBuf),
+		sndBuf:   uint32(e.cfg.SndBuf),
+		tsOffset: e.timestampOffset(k),
 	}
 	if e.cfg.NoDelay {
 		t.flags |= flagNoDelay
@@ -189,11 +207,17 @@ func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu int, now mono.Time)
 	if e.cfg.KeepAlive {
 		t.flags |= flagKeepAlive
 	}
-	e.blocks[i].Reset()
+	b := &e.blocks[i]
+	b.Reset()
+	b.Rare = e.settings
+	for _, s := range settings {
+		e.set(t, s.Option, s.Value)
+	}
+	t.rcvScale = e.windowScale(t)
 }
 
 // mssFor returns the MSS that an MTU allows, options included (RFC 9293 §3.7.1).
-func mssFor(mtu int) uint16 { return uint16(min(max(mtu-headersIPv4, minMSS), maxMSS)) }
+func mssFor(mtu int) uint16 { return uint16(min(max(mtu-headersIPv4, leastMSS), maxMSS)) }
 
 // PopReply takes the oldest connectionless segment.
 func (e *Engine) PopReply(r *Reply) bool {
@@ -208,6 +232,9 @@ func (e *Engine) PopReply(r *Reply) bool {
 
 // Replies returns how many connectionless segments wait.
 func (e *Engine) Replies() int { return e.nReplies }
+
+// SendLogs returns how many logs of what is in flight connections hold.
+func (e *Engine) SendLogs() int { return e.sent.Len() }
 
 // RangeSets returns how many sets of ranges connections hold.
 func (e *Engine) RangeSets() int { return e.ranges.Len() }

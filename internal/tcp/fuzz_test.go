@@ -388,7 +388,7 @@ func FuzzOptions(f *testing.F) {
 		if s == nil || !base.e.InputListen(s, testKey) {
 			return
 		}
-		base.e.Accept(base.c, testSlot, testKey, testMTU, 1, s, 0, false, base.now)
+		base.e.Accept(base.c, testSlot, testKey, MTU{Path: testMTU}, 1, s, 0, false, base.now)
 		base.begin()
 		base.collect()
 		base.in(". 1 ack 1 ts")

@@ -71,12 +71,22 @@ func (e *Engine) putHeader(t *TCB, b []byte, h *wire.TCP, now mono.Time) int {
 	} else {
 		e.options(t, &o, h.Flags.Has(wire.RST), now)
 	}
-	n := wire.TCPHeaderLen + wire.PutOptions(b[wire.TCPHeaderLen:wire.TCPMaxHeaderLen], &o, syn)
+	n := wire.TCPHeaderLen + putOptions(b[wire.TCPHeaderLen:], &o, syn)
 	h.SrcPort, h.DstPort = t.key.LocalPort, t.key.RemotePort
 	h.HeaderLen = uint8(n)
 	wire.PutTCP(b, h)
 	e.Stats.SegmentsOut++
 	return n
+}
+
+// putOptions writes options into b, which on a path with a tiny MTU may not have
+// the room that all of them would take.
+func putOptions(b []byte, o *wire.Options, syn bool) int {
+	if len(b) >= wire.TCPMaxOptionsLen {
+		return wire.PutOptions(b[:wire.TCPMaxOptionsLen], o, syn)
+	}
+	var all [wire.TCPMaxOptionsLen]byte
+	return copy(b, all[:wire.PutOptions(all[:], o, syn)])
 }
 
 // acknowledged settles the ACK that was owed.
@@ -103,7 +113,7 @@ func (e *Engine) synOptions(t *TCB, o *wire.Options, answer bool, now mono.Time)
 	offer(flagSACK, e.cfg.NoSACK, wire.HasSACKPermitted)
 	offer(flagTS, e.cfg.NoTimestamps, wire.HasTimestamp)
 	offer(flagWS, e.cfg.NoScaling, wire.HasWScale)
-	o.WScale = uint8(e.cfg.WindowScale)
+	o.WScale = t.rcvScale
 	o.TSVal, o.TSEcr = t.timestamp(now), t.tsRecent
 }
 

@@ -77,16 +77,17 @@ func (e *Engine) PathMTU(t *TCB, mtu int, at seq.Value, now mono.Time) bool {
 	if !at.InWindow(t.sndUna, seq.Size(t.flight())) {
 		return false
 	}
-	mss := mssFor(mtu)
+	mss := max(mssFor(mtu), min(minMSS, t.mss)) // anybody can claim a tiny MTU
 	if mss >= t.mss {
 		return true
 	}
 	t.mss = mss
 	if t.state >= Established {
+		t.endFast()
 		t.recovery = recoveryLoss // not congestion: the window stays
 		t.recover, t.lostEnd, t.highRxt = t.sndNxt, t.sndNxt, t.sndUna
 		t.flags &^= flagTiming
-		e.setPipe(t)
+		e.setPipe(t, now)
 		t.want |= WantData
 	}
 	return true

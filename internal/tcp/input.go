@@ -45,7 +45,7 @@ func (e *Engine) expected(t *TCB, s *Segment) bool {
 		s.Seq == t.rcvNxt && // in order
 		t.flags&(flagFinSeen|flagReadShut|flagOrphan) == 0 && // text has a receiver, nothing after a FIN
 		t.ooo == 0 && // no hole that it could fill
-		t.recovery == recoveryOpen && t.sacked == 0 && t.dupAcks == 0 && // nothing lost
+		t.recovery == recoveryOpen && t.sacked == 0 && t.dupAcks == 0 && !t.has(flagTailSent) && // nothing lost
 		s.Ack.Minus(t.sndUna) <= t.sndNxt.Minus(t.sndUna) && // acknowledges what is in flight, or nothing
 		(len(s.Payload) > 0 || s.Ack != t.sndUna) && // not a duplicate ACK
 		seq.Size(len(s.Payload)) <= t.rcvAdv.Minus(t.rcvNxt) && // inside the window
@@ -73,9 +73,11 @@ func (e *Engine) inputExpected(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	t.heard()
 	if s.Ack != t.sndUna {
 		flight := t.flight()
+		e.rackAcked(t, s.Ack, now)
 		acked := e.advance(t, s.Ack, &s.Options, now)
 		t.pipe = t.flight()
 		e.growWindow(t, acked, flight, now)
+		e.armLoss(t, now)
 	}
 	if len(s.Payload) > 0 {
 		return e.receiveInOrder(t, s.Payload, now)

@@ -21,10 +21,10 @@ func broken(e *Engine, t *TCB) string {
 
 func brokenClosed(t *TCB) string {
 	switch {
-	case t.rexmtAt|t.ackAt|t.keepAt|t.idleAt != 0:
+	case t.rexmtAt|t.ackAt|t.keepAt|t.idleAt|t.lossAt != 0:
 		return "a timer runs"
-	case t.ooo != 0 || t.sacked != 0:
-		return "ranges are held"
+	case t.ooo != 0 || t.sacked != 0 || t.sentLog != 0:
+		return "ranges or a log are held"
 	case t.want&^WantControl != 0 || t.want != 0 && !t.has(flagRST):
 		return fmt.Sprintf("wants %b", t.want)
 	}

@@ -28,7 +28,7 @@ func TestLayout_LinesOfTheTCB(t *testing.T) {
 		{"times and sizes", unsafe.Offsetof(c.rcvAt), unsafe.Offsetof(c.ackOwed), 1},
 		{"congestion control", unsafe.Offsetof(c.cc), unsafe.Offsetof(c.rttVar), 2},
 		{"identity and buffers", unsafe.Offsetof(c.key), unsafe.Offsetof(c.tuneAt), 3},
-		{"recovery and settings", unsafe.Offsetof(c.recover), unsafe.Offsetof(c.errno), 4},
+		{"recovery and settings", unsafe.Offsetof(c.lossAt), unsafe.Offsetof(c.errno), 4},
 	} {
 		if l.first != l.line*64 {
 			t.Errorf("%s begins at octet %d, want %d", l.name, l.first, l.line*64)
@@ -40,7 +40,7 @@ func TestLayout_LinesOfTheTCB(t *testing.T) {
 }
 
 func TestLayout_RecordsHoldNoPointers(t *testing.T) {
-	for _, x := range []any{TCB{}, TimeWaitRecord{}, rangeSet{}, Reply{}} {
+	for _, x := range []any{TCB{}, TimeWaitRecord{}, rangeSet{}, sendLog{}, Reply{}} {
 		if path := pointerIn(reflect.TypeOf(x)); path != "" {
 			t.Errorf("%T holds a pointer: %s", x, path)
 		}

@@ -6,6 +6,7 @@ import "time"
 const (
 	defaultMSS  = 536 // of a peer that offers none (MUST-15)
 	minMSS      = 48  // below this a peer's offer is not believed: 40 octets of options and 8 of text
+	leastMSS    = 28  // of an interface with IPv4's least MTU
 	maxMSS      = 65495
 	headersIPv4 = 40 // IPv4 and TCP without options
 
@@ -13,6 +14,12 @@ const (
 	maxReplies = 128 // connectionless segments queued
 
 	firstRing = 4 << 10 // octets of the first ring of a direction
+
+	// minProbe is the least time after which the tail of a flight is probed.
+	minProbe = 10 * time.Millisecond
+
+	maxBundle  = 44 // segments of a bundle: 64 KiB
+	tcpFlagsAt = 13 // octet of the TCP header
 
 	minQuickAcks = 2
 	maxQuickAcks = 16

@@ -9,6 +9,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/seq"
 	"github.com/mtcp-go/mtcp/internal/slab"
+	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
@@ -52,8 +53,8 @@ func (e *Engine) InputListen(s *Segment, k flow.Key4) (isSYN bool) {
 // Accept is the passive OPEN of one connection: t answers the SYN s. The
 // initial sequence number will be beyond floor if afterFloor is set, so that a
 // new incarnation follows the one in TIME-WAIT (RFC 9293 §3.6.1).
-func (e *Engine) Accept(t *TCB, i slab.Index, k flow.Key4, mtu int, listener uint32, s *Segment, floor seq.Value, afterFloor bool, now mono.Time) {
-	e.open(t, i, k, mtu, now)
+func (e *Engine) Accept(t *TCB, i slab.Index, k flow.Key4, mtu MTU, listener uint32, s *Segment, floor seq.Value, afterFloor bool, now mono.Time, settings ...sock.Setting) {
+	e.open(t, i, k, mtu, settings)
 	iss := e.isn(k, now)
 	if afterFloor && iss.LessEq(floor) {
 		iss = floor.Add(65535 + 2)
@@ -90,7 +91,8 @@ func (e *Engine) takeSYN(t *TCB, s *Segment, now mono.Time) {
 	if o.Present.Has(wire.HasWScale) && !e.cfg.NoScaling {
 		t.flags |= flagWS
 		t.sndScale = o.WScale
-		t.rcvScale = uint8(e.cfg.WindowScale)
+	} else {
+		t.rcvScale = 0
 	}
 	e.blocks[t.slot].StartRx(e.mem, t.rcvNxt)
 	t.rcvBuf = min(max(t.rcvBuf, t.minRcvBuf()), e.maxRcvBuf(t))

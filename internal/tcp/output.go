@@ -95,6 +95,7 @@ type plan struct {
 	seq        seq.Value
 	n          seq.Size // octets of text
 	fin, again bool     // with FIN; a retransmission
+	tail       bool     // a tail loss probe
 	small      bool     // Nagle counts it: less than a full segment
 }
 
@@ -102,6 +103,9 @@ type plan struct {
 func (e *Engine) plan(t *TCB, now mono.Time) (plan, bool) {
 	if !t.state.in(sending) {
 		return plan{}, false
+	}
+	if t.flags&(flagTail|flagTailSent) == flagTail && t.lossAt == 0 {
+		return e.planTail(t)
 	}
 	if hole := e.lostHole(t); !hole.IsEmpty() {
 		return e.planAgain(t, hole) // nothing new before all is sent again
@@ -155,12 +159,16 @@ func (e *Engine) planNew(t *TCB, now mono.Time) (plan, bool) {
 	}
 	p.fin = t.has(flagFinQueued) && p.n == avail && int64(room) > int64(p.n)
 	if p.n == 0 && !p.fin || !t.worthSending(p, avail, full) {
+		if p.n < min(avail, full) {
+			e.waitsFor(t, waitsWindow, now)
+		}
 		if t.flight() == 0 {
 			e.startPersist(t, now)
 		}
 		return plan{}, false
 	}
 	if t.pipe > 0 && p.n > 0 && t.pipe+uint32(p.n) > t.cc.Cwnd {
+		t.validateWindow(true)
 		return plan{}, false
 	}
 	return p, true
@@ -176,9 +184,9 @@ func (t *TCB) worthSending(p plan, avail, full seq.Size) bool {
 		return true
 	case p.n < avail: // the window cuts it short
 		return uint32(p.n) >= t.sndMax/2
-	case t.has(flagCork):
+	case t.flags&(flagCork|flagMore) != 0 && !t.has(flagUncork):
 		return false
-	case t.has(flagNoDelay):
+	case t.flags&(flagNoDelay|flagUncork) != 0:
 		return true
 	default:
 		return !t.minshall.InWindow(t.sndUna+1, seq.Size(t.flight())) // no small segment in flight
@@ -202,7 +210,7 @@ func (e *Engine) restartAfterIdle(t *TCB, now mono.Time) {
 func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 	h := wire.TCP{Seq: p.seq, Ack: t.rcvNxt, Flags: wire.ACK}
 	end := p.seq.Add(p.n)
-	if p.n > 0 && end == t.sndEnd {
+	if p.n > 0 && end == t.sndEnd && !t.has(flagUnpushed) {
 		h.Flags |= wire.PSH // MUST-61: nothing follows for now
 	}
 	if p.fin {
@@ -215,18 +223,93 @@ func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 	n := e.putHeader(t, b, &h, now)
 	e.tx(t).CopyAt(p.seq, b[n:n+int(p.n)])
 	t.flags &^= flagForce
+	before := t.sentAt
+	inBurst := before == now
 	t.sentAt = now
-	t.pipe += uint32(end.Minus(p.seq))
-	if p.again {
+	if !p.again {
+		e.logSent(t, end, before, now)
+	}
+	if !p.tail || !p.again { // what is repeated as a probe is in flight as it was
+		t.pipe += uint32(end.Minus(p.seq))
+	}
+	switch {
+	case p.tail:
+		e.sentTail(t, p, end, now)
+	case p.again:
 		e.sentAgain(t, end, now)
-	} else {
+	default:
 		e.sentNew(t, p, end, now)
 	}
 	if t.recovery == recoveryFast {
-		t.prrOut += uint32(end.Minus(p.seq))
+		t.words[prrOut] += uint32(end.Minus(p.seq))
+	}
+	switch {
+	case p.again, h.Flags.Has(wire.PSH):
+		t.bundle = 0
+	case p.n > 0 && e.endsBundle(t, inBurst) && !t.has(flagUnpushed):
+		b[tcpFlagsAt] |= byte(wire.PSH)
 	}
 	e.Stats.OctetsOut += uint64(p.n)
 	return n + int(p.n)
+}
+
+// endsBundle reports that the segment just sent ends a bundle of several. A
+// receiver that merges segments hands them on with PSH, so Linux, which gives its
+// devices bundles of at least two segments and of about a millisecond's worth,
+// has PSH on the last segment of each; and so has this.
+func (e *Engine) endsBundle(t *TCB, inBurst bool) bool {
+	if e.cfg.NoBundles {
+		return false
+	}
+	if !inBurst {
+		t.bundle = 0
+	}
+	t.bundle++
+	if uint32(t.bundle) < e.bundleGoal(t) && e.mayFollow(t) {
+		return false
+	}
+	ends := t.bundle > 1
+	t.bundle = 0
+	return ends
+}
+
+// bundleGoal is how many segments make a bundle: a millisecond's worth at twice
+// the present rate.
+func (e *Engine) bundleGoal(t *TCB) uint32 {
+	mss := uint64(t.segmentSize())
+	if t.srtt == 0 {
+		return maxBundle
+	}
+	perMilli := 2 * uint64(t.cc.Cwnd) * 8 * 1000 / uint64(t.srtt) // srtt is in µs × 8
+	return uint32(min(max(perMilli/mss, 2), maxBundle))
+}
+
+// mayFollow reports that another full segment of new text can be sent at once.
+func (e *Engine) mayFollow(t *TCB) bool {
+	full := seq.Size(e.textRoom(t))
+	return t.sndEnd.Minus(seq.Min(t.sndNxt, t.sndEnd)) > 0 && !t.has(flagFinSent) &&
+		t.windowRoom(t.sndNxt) >= int32(min(full, t.sndEnd.Minus(t.sndNxt))) &&
+		t.pipe+uint32(min(full, t.sndEnd.Minus(t.sndNxt))) <= t.cc.Cwnd
+}
+
+// validateWindow remembers whether the congestion window was used, once per round
+// trip at least: only a window that was used may grow (RFC 7661 §4.3).
+func (t *TCB) validateWindow(full bool) {
+	out := t.flight()
+	switch {
+	case t.recovery == recoveryFast: // sends in proportion, and startValidation follows
+	case !t.sndUna.Less(seq.Value(t.words[outSeq])), full, !t.has(flagCwndFull) && out > t.words[maxOut]:
+		t.words[maxOut], t.words[outSeq] = out, uint32(t.sndNxt)
+		t.flags &^= flagCwndFull
+		if full {
+			t.flags |= flagCwndFull
+		}
+	}
+}
+
+// startValidation begins it anew, after fast recovery.
+func (t *TCB) startValidation() {
+	t.words = [3]uint32{maxOut: t.flight(), outSeq: uint32(t.sndNxt)}
 }
 
 func (e *Engine) sentNew(t *TCB, p plan, end seq.Value, now mono.Time) {
@@ -238,6 +321,11 @@ func (e *Engine) sentNew(t *TCB, p plan, end seq.Value, now mono.Time) {
 	if p.small {
 		t.minshall = end
 	}
+	if end.GreaterEq(t.sndEnd) {
+		t.flags &^= flagUncork
+	}
+	e.waitsFor(t, waitsBusy, now)
+	t.validateWindow(false)
 	if !t.has(flagTiming) {
 		t.flags |= flagTiming
 		t.rttSeq, t.rttAt = end, microClock(now)
@@ -247,10 +335,12 @@ func (e *Engine) sentNew(t *TCB, p plan, end seq.Value, now mono.Time) {
 		t.rexmtAt = now.Add(t.timeout())
 		t.verdict |= TimersMoved
 	}
+	e.armLoss(t, now)
 }
 
 func (e *Engine) sentAgain(t *TCB, end seq.Value, now mono.Time) {
 	e.Stats.Retransmits++
+	e.rare(t).Resent++
 	t.highRxt = end
 	t.flags &^= flagTiming // Karn: MUST-18
 	if t.rexmtAt == 0 || t.recovery == recoveryFast {

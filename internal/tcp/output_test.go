@@ -1,9 +1,13 @@
 package tcp
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/ring"
+	"github.com/mtcp-go/mtcp/internal/slab"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/tcp/cc"
 )
@@ -258,5 +262,147 @@ func TestMSS_OptionsThatAreSentCountAgainstIt(t *testing.T) {
 	r.in(". 1 ack 3001")
 	if got := r.collect(); len(got) == 0 || got[0] != ". 3001:4437 ack 1 sack 101:201" {
 		t.Errorf("sent %q", got)
+	}
+}
+
+func TestBundle_EndsWithPSH(t *testing.T) {
+	r := established(t, "mss 1000", func(c *Config) { c.Congestion, c.NoTimestamps, c.NoBundles = cc.NewReno, true, false })
+	r.c.srtt = 100_000 * 8 // slow: bundles of two
+	r.wnd = 5000
+	r.in(". 1 ack 1")
+	r.write(7500)
+	r.out(". 1:1001 ack 1", "P. 1001:2001 ack 1", ". 2001:3001 ack 1", "P. 3001:4001 ack 1", ". 4001:5001 ack 1")
+	r.in(". 1 ack 2001")
+	r.out(". 5001:6001 ack 1", "P. 6001:7001 ack 1") // another burst, and its end
+	r.c.srtt = 1000 * 8
+	r.c.cc.Cwnd = 100_000 // fast: as many as fit
+	r.wnd = 65535
+	r.in(". 1 ack 7001")
+	r.write(9500)
+	got := r.collect()
+	for i, s := range got {
+		if want := i == 0 || i == len(got)-1; strings.HasPrefix(s, "P") != want && i > 0 {
+			t.Errorf("segment %d of %d: %s", i, len(got), s)
+		}
+	}
+}
+
+// say tells the engine what a writer with more to say has written.
+func (r *rig) say(n int, more bool) {
+	slots, err := ring.NewMPSC(nil, make([]ring.Slot[sock.Command], 8))
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+	app := sock.Bind(&r.blocks[testSlot], r.e.mem, sock.NewMailbox(slots, func() {}), slab.Handle(testSlot))
+	if got, _ := app.WriteMore(make([]byte, n), more); got != n {
+		r.e.WantTx(r.c, n, r.now)
+		if got, _ = app.WriteMore(make([]byte, n), more); got != n {
+			r.tb.Fatalf("wrote %d of %d octets", got, n)
+		}
+	}
+	r.text = append(r.text, make([]byte, n)...)
+	r.e.Send(r.c, r.now)
+}
+
+func TestMore_HoldsSmallSegmentsUntilAnAcknowledgment(t *testing.T) {
+	r := sender(t, renoSYN)
+	r.c.flags |= flagNoDelay
+	r.say(1100, true)
+	r.out(". 1:1001 ack 1")
+	r.in(". 1 ack 1001")
+	r.out(". 1001:1101 ack 1") // not pushed: more was promised
+	r.say(50, true)
+	r.out()
+	r.say(50, false)
+	r.out("P. 1101:1201 ack 1")
+}
+
+func TestMore_IsProbedForWhenNothingIsInFlight(t *testing.T) {
+	r := sender(t, renoSYN)
+	r.say(10, true)
+	r.out()
+	r.untilOut()
+	r.out("P. 1:11 ack 1") // and so it cannot stay for ever (MUST-60)
+}
+
+func TestCork_NoDelayOpensItOnce(t *testing.T) {
+	r := sender(t, renoSYN)
+	r.e.Set(r.c, sock.OptCork, 1, r.now)
+	r.write(10)
+	r.out()
+	r.e.Set(r.c, sock.OptNoDelay, 1, r.now)
+	r.out("P. 1:11 ack 1")
+	r.write(10)
+	r.out()
+	r.e.Set(r.c, sock.OptCork, 0, r.now)
+	r.out("P. 11:21 ack 1")
+}
+
+// RFC 7661: a window that is not used does not grow, one that was used in the
+// last round trip does, to twice what was in flight.
+func TestWindow_GrowsOnlyAsFarAsItWasUsed(t *testing.T) {
+	for _, x := range []struct{ segments, cwnd int }{{4, 10}, {6, 12}, {9, 18}, {10, 20}} {
+		r := sender(t, renoSYN)
+		r.write(1000 * x.segments)
+		r.collect()
+		for end := 2; end < x.segments; end += 2 {
+			r.in(fmt.Sprintf(". 1 ack %d", 1000*end+1))
+		}
+		r.in(fmt.Sprintf(". 1 ack %d", 1000*x.segments+1))
+		if got := int(r.c.cc.Cwnd) / 1000; got != x.cwnd {
+			t.Errorf("%d segments were in flight: window %d, want %d", x.segments, got, x.cwnd)
+		}
+	}
+}
+
+// The interface may be so small that all options do not fit beside text.
+func TestHeader_FitsTheSmallestInterface(t *testing.T) {
+	r := newRig(t, 8, nil)
+	r.e.Connect(r.c, testSlot, testKey, MTU{Path: 68}, r.now)
+	b := make([]byte, 48) // what IPv4 leaves of 68
+	if n := r.e.Output(r.c, b, r.now); n != 40 {
+		t.Errorf("SYN of %d octets", n)
+	}
+	if r.c.ourMSS != 28 {
+		t.Errorf("MSS %d, want 28", r.c.ourMSS)
+	}
+}
+
+func TestSettings_HoldFromTheFirstSegment(t *testing.T) {
+	r := newRig(t, 8, nil)
+	r.e.Connect(r.c, testSlot, testKey, MTU{Path: 1200, Route: 1500}, r.now, sock.Setting{Option: sock.OptRcvBuf, Value: 8000}, sock.Setting{Option: sock.OptTOS, Value: 0x10})
+	if r.c.ourMSS != 1460 || r.c.mss != 1160 {
+		t.Errorf("MSS %d announced, %d sent: the path binds only what is sent", r.c.ourMSS, r.c.mss)
+	}
+	if r.c.rcvScale != 0 || r.c.rcvBuf != 8000 || r.c.tos != 0x10 {
+		t.Errorf("scale %d buffer %d TOS %#x", r.c.rcvScale, r.c.rcvBuf, r.c.tos)
+	}
+	r.e.Connect(r.c, testSlot, testKey, MTU{Path: 1200, Route: 1500}, r.now, sock.Setting{Option: sock.OptMSS, Value: 1300})
+	if r.c.ourMSS != 1300 || r.c.mss != 1160 {
+		t.Errorf("MSS %d announced, %d sent, want 1300 and 1160", r.c.ourMSS, r.c.mss)
+	}
+	r.e.Connect(r.c, testSlot, testKey, MTU{Path: 1500}, r.now, sock.Setting{Option: sock.OptMSS, Value: 500})
+	if r.c.ourMSS != 500 || r.c.mss != 500 || r.c.rcvScale != 8 {
+		t.Errorf("MSS %d and %d, scale %d", r.c.ourMSS, r.c.mss, r.c.rcvScale)
+	}
+}
+
+func TestAccount_OfBusyAndLimitedTime(t *testing.T) {
+	r := sender(t, renoSYN)
+	r.wnd = 0
+	r.in(". 1 ack 1")
+	r.after(time.Second)
+	r.write(1000)
+	r.out()
+	r.after(100 * time.Millisecond)
+	r.wnd = 2000
+	r.in(". 1 ack 1")
+	r.out("P. 1:1001 ack 1")
+	r.after(50 * time.Millisecond)
+	r.in(". 1 ack 1001")
+	r.after(time.Second)
+	i := r.e.Info(r.c, r.now)
+	if i.Busy != 150*time.Millisecond || i.WindowLimited != 100*time.Millisecond {
+		t.Errorf("busy %v, limited %v", i.Busy, i.WindowLimited)
 	}
 }

@@ -122,7 +122,7 @@ func newSide(tb testing.TB, name string, cfg sideConfig, k flow.Key4, rnd *rand.
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s.e = New(cfg.cfg, Resources{Blocks: s.blocks, Pool: pool, Ranges: slab.New(make([]RangeSet, 5)), Secret: prf.Key{K0: rnd.Uint64(), K1: 9}, Seed: rnd.Uint64()})
+	s.e = New(cfg.cfg, Resources{Blocks: s.blocks, Pool: pool, Ranges: slab.New(make([]RangeSet, 5)), Sent: slab.New(make([]SendLog, 5)), Secret: prf.Key{K0: rnd.Uint64(), K1: 9}, Seed: rnd.Uint64()})
 	mpsc, err := ring.NewMPSC(new(ring.Indices), make([]ring.Slot[sock.Command], 64))
 	if err != nil {
 		tb.Fatal(err)
@@ -136,13 +136,13 @@ func newSide(tb testing.TB, name string, cfg sideConfig, k flow.Key4, rnd *rand.
 }
 
 func (p *pair) open() {
-	p.a.e.Connect(p.a.c, testSlot, p.a.key, p.a.mtu, p.now)
+	p.a.e.Connect(p.a.c, testSlot, p.a.key, MTU{Path: p.a.mtu}, p.now)
 	if p.a.fixISS {
 		p.a.e.startSending(p.a.c, p.a.iss)
 	}
 	p.a.bind()
 	if p.cfg.bothOpen {
-		p.b.e.Connect(p.b.c, testSlot, p.b.key, p.b.mtu, p.now)
+		p.b.e.Connect(p.b.c, testSlot, p.b.key, MTU{Path: p.b.mtu}, p.now)
 		p.b.bind()
 		return
 	}
@@ -421,7 +421,7 @@ func (p *pair) input(s *side, b []byte) {
 		}
 	case s.listening:
 		if s.e.InputListen(seg, s.key) {
-			s.e.Accept(s.c, testSlot, s.key, s.mtu, 1, seg, 0, false, p.now)
+			s.e.Accept(s.c, testSlot, s.key, MTU{Path: s.mtu}, 1, seg, 0, false, p.now)
 			s.bind()
 		}
 	default:

@@ -24,7 +24,8 @@ func (e *Engine) stepText(t *TCB, s *Segment, now mono.Time) drop.Reason {
 		return drop.None
 	case t.has(flagOrphan):
 		// Nobody will read it: the peer must know (RFC 9293 §3.6.1).
-		e.sendReset(t, sock.Aborted)
+		e.replyReset(s, t.key) // with the number that the peer expects, whatever it has of ours
+		e.fail(t, sock.Aborted)
 		return e.drop(drop.DataAfterClose)
 	case s.Seq == t.rcvNxt:
 		return e.receiveInOrder(t, s.Payload, now)
@@ -40,6 +41,7 @@ func (e *Engine) receiveInOrder(t *TCB, p []byte, now mono.Time) drop.Reason {
 	t.ackOwed = 0 // duplicates of an acknowledgment that moves on say nothing
 	hadHole := t.ooo != 0
 	if hadHole {
+		e.noteOverlap(t, seq.Range{First: t.rcvNxt.Sub(seq.Size(len(p))), End: t.rcvNxt})
 		e.closeHoles(t)
 	}
 	rx := e.rx(t)
@@ -48,6 +50,7 @@ func (e *Engine) receiveInOrder(t *TCB, p []byte, now mono.Time) drop.Reason {
 		rx.Advance(t.rcvNxt) // nobody reads: see ShutdownRead
 	}
 	e.Stats.OctetsIn += uint64(len(p))
+	e.blocks[t.slot].Account.DataAt = milliClock(now)
 	t.verdict |= Readable
 	e.scheduleAck(t, len(p), hadHole, now)
 	return drop.None
@@ -163,12 +166,10 @@ func (e *Engine) receiveOutOfOrder(t *TCB, s *Segment, now mono.Time) drop.Reaso
 		}
 		return e.drop(drop.NoRing)
 	}
+	e.noteOverlap(t, x)
 	merged, _, ok := set.add(x)
 	if !ok {
 		return e.drop(drop.ReassemblyFull)
-	}
-	if known {
-		e.noteDuplicate(t, x)
 	}
 	set.note(merged.First)
 	e.Stats.OutOfOrder++
@@ -189,5 +190,20 @@ func (e *Engine) noteDuplicate(t *TCB, x seq.Range) {
 	if t.has(flagSACK) && !x.IsEmpty() {
 		t.dsackAt, t.dsackLen = x.First, uint16(min(x.Len(), 1<<16-1)) // a segment's worth at most
 		t.flags |= flagDSACK
+	}
+}
+
+// noteOverlap notes the first stretch of x that is there already (RFC 2883 §4: one
+// contiguous sequence), unless an older one is yet to be reported.
+func (e *Engine) noteOverlap(t *TCB, x seq.Range) {
+	if t.has(flagDSACK) {
+		return
+	}
+	set := e.ranges.At(t.ooo)
+	for _, r := range set.r[:set.n] {
+		if overlap(r, x) > 0 {
+			e.noteDuplicate(t, seq.Range{First: seq.Max(r.First, x.First), End: seq.Min(r.End, x.End)})
+			return
+		}
 	}
 }

@@ -99,7 +99,7 @@ func TestReassembly_OneSegmentFillsTwoHoles(t *testing.T) {
 	r.in("P. 301:401 ack 1")
 	r.out(". 1 ack 1 sack 301:401,101:201")
 	r.in("P. 1:351 ack 1")
-	r.out(". 1 ack 401")
+	r.out(". 1 ack 401 sack 101:201") // the first that was there already
 	if n := r.read(5000); n != 400 {
 		t.Errorf("read %d octets", n)
 	}
@@ -218,7 +218,7 @@ func TestReceive_RangeSetsAreBounded(t *testing.T) {
 	r.collect()
 	r.in("P. 1:1000 ack 1")
 	r.in("P. 1001:2000 ack 1")
-	r.out(". 1 ack 2000")
+	r.out(". 1 ack 2000 sack 11:21")
 }
 
 func TestReceive_ARangeSetMayBeMissing(t *testing.T) {
@@ -244,7 +244,8 @@ func TestReceive_TextForNobodyIsReset(t *testing.T) {
 		if why := r.in("P. 1:11 ack 2"); why != drop.DataAfterClose {
 			t.Errorf("%v: refused for %v", s, why)
 		}
-		r.out("R. 2 ack 1")
+		r.out()
+		r.replies("R 2") // the number that the peer expects next
 		r.is(Closed)
 	}
 }
@@ -512,5 +513,28 @@ func TestAckCanWait_OnlyForALoneSegmentInOrder(t *testing.T) {
 		if got := r.c.AckCanWait(); got != x.want {
 			t.Errorf("after %q: %v", x.in, got)
 		}
+	}
+}
+
+// RFC 2883 §4: of a segment of which parts are there already the first such
+// stretch is reported, before the range that it has become part of.
+func TestDSACK_OfWhatOverlaps(t *testing.T) {
+	for _, x := range []struct{ in, out string }{
+		{". 250:675 ack 1", ". 1 ack 100 sack 250:300,200:700"},
+		{". 150:275 ack 1", ". 1 ack 100 sack 200:275,150:300,600:700,400:500"},
+		{". 350:500 ack 1", ". 1 ack 100 sack 400:500,350:500,600:700,200:300"},
+		{". 300:400 ack 1", ". 1 ack 100 sack 200:500,600:700"}, // touches, and does not overlap
+		{". 100:550 ack 1", ". 1 ack 550 sack 200:300,600:700"},
+		{". 50:75 ack 1", ". 1 ack 100 sack 50:75,600:700,400:500,200:300"},
+		{". 50:250 ack 1", ". 1 ack 300 sack 50:100,600:700,400:500"}, // the oldest comes first
+	} {
+		r := established(t, sackOnlySYN, func(c *Config) { c.NoTimestamps = true })
+		r.in(". 1:100 ack 1")
+		for _, s := range []string{". 200:300 ack 1", ". 400:500 ack 1", ". 600:700 ack 1"} {
+			r.in(s)
+			r.collect()
+		}
+		r.in(x.in)
+		r.out(x.out)
 	}
 }

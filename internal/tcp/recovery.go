@@ -31,15 +31,17 @@ func (e *Engine) recover(t *TCB, in *ackNews, now mono.Time) {
 	if t.recovery != recoveryOpen && in.advanced && t.sndUna.GreaterEq(t.recover) {
 		e.recovered(t, now)
 	}
-	e.setPipe(t)
+	e.setPipe(t, now)
 	switch t.recovery {
 	case recoveryOpen:
 		if e.lossFound(t) {
 			e.enterFastRecovery(t, in, now)
 			return
 		}
-		if t.dupAcks == 0 && !wasFast {
-			e.growWindow(t, in.acked, in.flight, now)
+		if t.dupAcks == 0 && !wasFast && in.advanced {
+			// What a duplicate ACK or a SACK block stood for was counted then: the
+			// window did not grow for it, so that it grew no faster for disorder.
+			e.growWindow(t, in.delivered, in.flight, now)
 		}
 	case recoveryFast:
 		e.reduceProportionally(t, in)
@@ -88,6 +90,9 @@ func (e *Engine) lossFound(t *TCB) bool {
 	if t.flight() == 0 {
 		return false
 	}
+	if e.hasRACK(t) {
+		return t.lostEnd.Greater(t.sndUna)
+	}
 	if t.has(flagSACK) { // RFC 6675 §5: by either measure
 		return t.dupAcks >= dupThresh || t.lostEnd.Greater(t.sndUna)
 	}
@@ -107,10 +112,10 @@ func (e *Engine) enterFastRecovery(t *TCB, in *ackNews, now mono.Time) {
 	if !t.has(flagSACK) {
 		before = uint32(t.dupAcks-1) * uint32(t.segmentSize())
 	}
-	t.recoverFS = max(in.flight-min(in.flight, before), 1)
-	t.prrDelivered, t.prrOut = 0, 0
+	t.words = [3]uint32{recoverFS: max(in.flight-min(in.flight, before), 1)}
+	t.flags &^= flagTailSent | flagTailAgain // the loss has its answer
 	cc.OnLoss(&t.cc, now, in.flight, t.segmentSize())
-	e.setPipe(t)
+	e.setPipe(t, now)
 	e.reduceProportionally(t, in)
 	t.want |= WantData
 }
@@ -120,19 +125,19 @@ func (e *Engine) enterFastRecovery(t *TCB, in *ackNews, now mono.Time) {
 func (e *Engine) reduceProportionally(t *TCB, in *ackNews) {
 	mss := uint32(t.segmentSize())
 	delivered := in.delivered
-	t.prrDelivered += delivered
+	t.words[prrDelivered] += delivered
 	send := uint32(0)
 	if t.pipe > t.cc.Ssthresh {
-		due := (uint64(t.prrDelivered)*uint64(t.cc.Ssthresh) + uint64(t.recoverFS) - 1) / uint64(t.recoverFS)
-		send = uint32(max(int64(due)-int64(t.prrOut), 0))
+		due := (uint64(t.words[prrDelivered])*uint64(t.cc.Ssthresh) + uint64(t.words[recoverFS]) - 1) / uint64(t.words[recoverFS])
+		send = uint32(max(int64(due)-int64(t.words[prrOut]), 0))
 	} else {
-		send = max(delivered, t.prrDelivered-min(t.prrDelivered, t.prrOut))
+		send = max(delivered, t.words[prrDelivered]-min(t.words[prrDelivered], t.words[prrOut]))
 		if in.advanced {
 			send += mss // safe ACK: slow start towards ssthresh
 		}
 		send = min(send, t.cc.Ssthresh-t.pipe)
 	}
-	if t.prrOut == 0 || in.advanced && t.highRxt == t.sndUna {
+	if t.words[prrOut] == 0 || in.advanced && t.highRxt == t.sndUna {
 		// The fast retransmission itself, or the one that a partial
 		// acknowledgment asks for (RFC 6582 §3.2 step 3).
 		send = max(send, mss)
@@ -144,9 +149,18 @@ func (e *Engine) reduceProportionally(t *TCB, in *ackNews) {
 
 // recovered ends a recovery.
 func (e *Engine) recovered(t *TCB, now mono.Time) {
+	t.endFast()
 	t.recovery = recoveryOpen
 	t.dupAcks = 0
 	cc.OnRecovered(&t.cc, now, t.segmentSize())
+}
+
+// endFast is before every end of fast recovery: the words have another meaning
+// then.
+func (t *TCB) endFast() {
+	if t.recovery == recoveryFast {
+		t.startValidation()
+	}
 }
 
 // enterLoss is a retransmission time-out (RFC 5681 §3.1, RFC 6298 §5): all that
@@ -159,11 +173,12 @@ func (e *Engine) enterLoss(t *TCB, now mono.Time) {
 		e.releaseRanges(&t.sacked)
 		t.sackedOctets = 0
 	}
+	t.endFast()
 	t.recovery = recoveryLoss
 	t.recover, t.lostEnd = t.sndNxt, t.sndNxt
 	t.highRxt = t.sndUna
 	t.dupAcks = 0
 	t.flags &^= flagTiming // Karn
-	e.setPipe(t)
+	e.setPipe(t, now)
 	t.want |= WantData
 }

@@ -194,13 +194,41 @@ func TestRecovery_DeliveredCountsAnOctetOnce(t *testing.T) {
 	r.collect()
 	r.in(". 1 ack 1 sack 1001:9001")
 	r.collect()
-	before := r.c.prrDelivered
+	before := r.c.words[prrDelivered]
 	if before != 8000 {
 		t.Fatalf("delivered %d, want 8000", before)
 	}
 	r.in(". 1 ack 9001")
-	if got := r.c.prrDelivered - before; got != 1000 {
+	if got := r.c.words[prrDelivered] - before; got != 1000 {
 		t.Errorf("the hole of 1000 octets counts as %d delivered", got)
+	}
+}
+
+// The words of the TCB mean something else in fast recovery.
+func TestRecovery_ItsWordsEndWithIt(t *testing.T) {
+	for _, end := range []struct {
+		name string
+		by   func(r *rig)
+	}{
+		{"by an acknowledgment", func(r *rig) { r.in(". 1 ack 10001") }},
+		{"by a time-out", func(r *rig) { r.untilOut() }},
+	} {
+		r := sender(t, sackOnlySYN)
+		r.write(10000)
+		r.collect()
+		r.in(". 1 ack 1 sack 1001:9001")
+		r.collect()
+		if r.c.recovery != recoveryFast || r.c.words[prrDelivered] != 8000 {
+			t.Fatalf("recovery %d, delivered %d", r.c.recovery, r.c.words[prrDelivered])
+		}
+		end.by(r)
+		if r.c.recovery == recoveryFast {
+			t.Fatalf("%s: it goes on", end.name)
+		}
+		want := [3]uint32{maxOut: r.c.flight(), outSeq: uint32(r.c.sndNxt)}
+		if r.c.words != want {
+			t.Errorf("%s: words %d, want %d", end.name, r.c.words, want)
+		}
 	}
 }
 
@@ -432,5 +460,20 @@ func TestScoreboard_RandomReports(t *testing.T) {
 			}
 		}
 		r.release()
+	}
+}
+
+// What a duplicate ACK stood for makes the window grow once, when it is
+// acknowledged for good, and not for the time before (RFC 3042 and slow start).
+func TestRecovery_DisorderMakesTheWindowGrowOnce(t *testing.T) {
+	r := sender(t, renoSYN)
+	r.write(15000)
+	r.out(run(1, 10)...)
+	r.in(". 1 ack 1")
+	r.in(". 1 ack 1")
+	r.collect()
+	r.in(". 1 ack 3001") // three segments, two of which had been told of
+	if r.c.cc.Cwnd != 11000 {
+		t.Errorf("window %d, want one segment more", r.c.cc.Cwnd)
 	}
 }

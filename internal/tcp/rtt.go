@@ -32,6 +32,9 @@ func (e *Engine) sampleRTT(t *TCB, ack seq.Value, o *wire.Options, now mono.Time
 // the variance term: RTO = SRTT + max(4·RTTVAR, RTOMin).
 func (e *Engine) measured(t *TCB, rtt uint32) {
 	r := min(max(rtt, 1), maxRTT)
+	if a := &e.blocks[t.slot].Account; a.MinRTT == 0 || r < a.MinRTT {
+		a.MinRTT = r
+	}
 	if t.srtt == 0 {
 		t.srtt = r * 8
 		t.rttVar = r * 2 // r/2, times 4

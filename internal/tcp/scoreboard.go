@@ -6,6 +6,7 @@ package tcp
 
 import (
 	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/seq"
 	"github.com/mtcp-go/mtcp/internal/slab"
 )
@@ -13,8 +14,9 @@ import (
 // takeSACK notes the blocks of a segment and returns how many octets are
 // newly acknowledged by them. A block that is impossible, or reports a
 // duplicate (RFC 2883), changes nothing.
-func (e *Engine) takeSACK(t *TCB, s *Segment) uint32 {
+func (e *Engine) takeSACK(t *TCB, s *Segment, now mono.Time) uint32 {
 	fresh := seq.Size(0)
+	highest := e.highestSacked(t)
 	base := seq.Max(t.sndUna, s.Ack)
 	flight := t.sndNxt.Minus(base)
 	for _, b := range s.Options.SACK[:s.Options.NumSACK] {
@@ -25,8 +27,13 @@ func (e *Engine) takeSACK(t *TCB, s *Segment) uint32 {
 		if t.sacked == 0 && !e.attachRanges(&t.sacked) {
 			return 0
 		}
-		if _, n, ok := e.ranges.At(t.sacked).add(b); ok {
-			fresh += n
+		set := e.ranges.At(t.sacked)
+		news := set.gapAt(b.First, b.End) // the first of it that is news
+		if _, n, ok := set.add(b); ok {
+			if fresh += n; n > 0 {
+				e.sawReordering(t, news, highest)
+				e.rackDelivered(t, b.End, now)
+			}
 		} else {
 			e.drop(drop.ReassemblyFull) // SACK is advisory: RFC 2018 §8
 		}
@@ -92,7 +99,7 @@ func (e *Engine) lossEdge(t *TCB) seq.Value {
 // fast recovery the segment at SND.UNA in any case. It was the cause of the
 // recovery, or a partial acknowledgment has just stopped there (RFC 6582 §3.2,
 // RFC 6675 §5 step 4.2). After a time-out it is all that was sent before.
-func (e *Engine) moveLossEdge(t *TCB) {
+func (e *Engine) moveLossEdge(t *TCB, now mono.Time) {
 	if t.recovery == recoveryOpen {
 		// Without a meaning now, and so they must not grow old: positions are
 		// compared on a circle.
@@ -106,30 +113,41 @@ func (e *Engine) moveLossEdge(t *TCB) {
 		}
 		t.lostEnd = seq.Max(t.lostEnd, first)
 	}
+	if e.hasRACK(t) && t.recovery != recoveryLoss {
+		t.lostEnd = seq.Max(t.lostEnd, e.rackEdge(t, now))
+		return
+	}
 	t.lostEnd = seq.Max(t.lostEnd, e.lossEdge(t))
 }
 
 // setPipe estimates the octets in the network (SetPipe of RFC 6675 §4), after
 // moving the loss edge.
-func (e *Engine) setPipe(t *TCB) {
+func (e *Engine) setPipe(t *TCB, now mono.Time) {
 	flight := t.flight()
-	e.moveLossEdge(t)
+	e.moveLossEdge(t, now)
 	if t.sacked == 0 && t.dupAcks == 0 && t.recovery == recoveryOpen {
 		t.pipe = flight
 		return
 	}
-	lost := t.lostEnd.Minus(t.sndUna)
-	resent := seq.Min(t.highRxt, t.lostEnd).Minus(t.sndUna)
-	gone := uint32(0)
+	lost, resent := e.lostNow(t)
+	gone := t.sackedOctets
+	if t.sacked == 0 && !t.has(flagSACK) && t.recovery != recoveryLoss {
+		gone = min(uint32(t.dupAcks)*uint32(t.segmentSize()), flight-min(flight, lost))
+	}
+	t.pipe = flight - min(flight, gone+lost) + resent
+}
+
+// lostNow returns how many octets count as lost, and how many of them have been
+// sent again.
+func (e *Engine) lostNow(t *TCB) (lost, resent uint32) {
+	again := seq.Min(t.highRxt, t.lostEnd)
+	lost, resent = uint32(t.lostEnd.Minus(t.sndUna)), uint32(again.Minus(t.sndUna))
 	if t.sacked != 0 {
 		set := e.ranges.At(t.sacked)
-		gone = t.sackedOctets
-		lost -= set.below(t.lostEnd)
-		resent -= set.below(seq.Min(t.highRxt, t.lostEnd))
-	} else if !t.has(flagSACK) && t.recovery != recoveryLoss {
-		gone = min(uint32(t.dupAcks)*uint32(t.segmentSize()), flight-min(flight, uint32(lost)))
+		lost -= uint32(set.below(t.lostEnd))
+		resent -= uint32(set.below(again))
 	}
-	t.pipe = flight - min(flight, gone+uint32(lost)) + uint32(resent)
+	return lost, resent
 }
 
 // lostHole returns the next stretch to be retransmitted, empty if there is

@@ -248,6 +248,7 @@ func TestSegmentArrives_CloseWait(t *testing.T) {
 		{in: "F. 2 ack 1", next: CloseWait, why: "no second FIN"},
 		{in: "P. 2:9 ack 1", next: CloseWait, why: "no text after a FIN"},
 		{in: "R 2", next: Closed, errno: sock.Reset},
+		{in: "R 65536", next: CloseWait, drop: drop.RSTOutside, why: "just behind the window: dropped, not challenged"},
 	} {
 		runCell(t, CloseWait, x)
 	}
@@ -291,7 +292,7 @@ func TestSegmentArrives_Closing(t *testing.T) {
 		{in: "F. 1 ack 1", next: Closing, out: ". 2 ack 2", drop: drop.SeqUnacceptable, why: "our ACK was lost; an ACK outside the window does not count"},
 		{in: "F. 2 ack 2", next: TimeWait, why: "the ACK counts"},
 		{in: "P. 2:9 ack 1", next: Closing, why: "no text after a FIN"},
-		{in: "R 2", next: Closed, why: "closed all the same: no error"},
+		{in: "R 2", next: Closed, errno: sock.Reset, why: "closed all the same, but not in order"},
 	} {
 		runCell(t, Closing, x)
 	}
@@ -305,7 +306,7 @@ func TestSegmentArrives_LastAck(t *testing.T) {
 		{in: "F. 1 ack 1", next: LastAck, out: ". 2 ack 2", drop: drop.SeqUnacceptable, why: "our ACK was lost"},
 		{in: "F. 2 ack 2", next: Closed, why: "the ACK counts"},
 		{in: "P. 2:9 ack 1", next: LastAck, why: "no text after a FIN"},
-		{in: "R 2", next: Closed, why: "closed all the same: no error"},
+		{in: "R 2", next: Closed, errno: sock.Reset, why: "closed all the same, but not in order"},
 	} {
 		runCell(t, LastAck, x)
 	}
@@ -426,6 +427,7 @@ func TestInputTimeWait(t *testing.T) {
 		{"F. 1 ack 2", TWRestart, ". 2 ack 2", drop.None, "the FIN again: 2 MSL begin again"},
 		{"F. 1 ack 1", TWRestart, ". 2 ack 2", drop.None, "the FIN again"},
 		{"F. 2 ack 2", TWStay, ". 2 ack 2", drop.TimeWaitOther, "a FIN that cannot be"},
+		{"F 1", TWStay, "", drop.AckMissing, "no TCP sends that"},
 		{"P. 1:9 ack 2", TWStay, ". 2 ack 2", drop.TimeWaitOther, "late text"},
 		{". 900 ack 2", TWStay, ". 2 ack 2", drop.TimeWaitOther, "not what we expect: an ACK"},
 		{"S. 2 ack 2", TWStay, ". 2 ack 2", drop.TimeWaitOther, "no new connection"},
@@ -510,7 +512,7 @@ func TestAccept_AfterTimeWaitBeginsBeyondTheOldConnection(t *testing.T) {
 		} else {
 			fl = r.e.isn(testKey, r.now) // not even the same
 		}
-		r.e.Accept(r.c, testSlot, testKey, testMTU, 1, s, fl, true, r.now)
+		r.e.Accept(r.c, testSlot, testKey, MTU{Path: testMTU}, 1, s, fl, true, r.now)
 		if !r.c.sndUna.Greater(fl) {
 			t.Errorf("begins at %d, the old connection ended at %d", r.c.sndUna, fl)
 		}

@@ -174,6 +174,9 @@ func (e *Engine) trimBack(t *TCB, s *Segment) {
 // next sequence number.
 func (e *Engine) stepRST(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	if s.Seq != t.rcvNxt {
+		if len(s.Payload) == 0 && !s.Seq.InWindow(t.rcvNxt, t.rcvAdv.Minus(t.rcvNxt)) { // just behind the window
+			return e.drop(drop.RSTOutside)
+		}
 		e.challenge(t, now)
 		return e.drop(drop.RSTInWindow)
 	}
@@ -185,9 +188,9 @@ func (e *Engine) stepRST(t *TCB, s *Segment, now mono.Time) drop.Reason {
 			return drop.None
 		}
 		e.fail(t, sock.Refused)
-	case Closing, LastAck:
-		e.finish(t)
 	default:
+		// In CLOSING and LAST-ACK, too, text may not have arrived: the user
+		// learns that the end was not in order (MUST-12).
 		e.fail(t, sock.Reset)
 	}
 	return drop.None

@@ -66,10 +66,11 @@ func (e *Engine) simultaneousOpen(t *TCB, s *Segment) drop.Reason {
 func (e *Engine) establish(t *TCB, now mono.Time) {
 	e.setState(t, Established)
 	t.ourMSS = t.mss // announced, and answered: now it is what LinkMTU may go back to
+	e.blocks[t.slot].Account.DataAt = milliClock(now)
 	t.verdict |= Opened
 	t.want &^= WantControl
 	if t.has(flagKeepAlive) && !t.has(flagOrphan) {
-		t.keepAt = now.Add(fromSeconds(t.keepIdle))
+		t.keepAt = now.Add(fromSeconds(e.rare(t).KeepIdle))
 		t.verdict |= TimersMoved
 	}
 	e.doubtHandshake(t)

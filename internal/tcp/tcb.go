@@ -84,29 +84,42 @@ type TCB struct {
 	tuneSeq   seq.Value // receive autotuning: read position
 	tuneAt    uint32    // and µs clock at the beginning of the round
 
-	// Line 4: recovery, rare events, settings.
+	// Line 4: recovery, rare events, settings. More of them is in the block: what is
+	// needed rarely, and what is measured.
+	lossAt       mono.Time // RACK's timer, or with flagTail the tail loss probe's
 	recover      seq.Value // recovery ends when this is acknowledged
 	highRxt      seq.Value // next octet to be considered for retransmission
 	lostEnd      seq.Value // octets below that are not sacked count as lost
 	sackedOctets uint32
-	prrDelivered uint32
-	prrOut       uint32
-	recoverFS    uint32
-	finSeq       seq.Value // of the peer's FIN, when flagFinSeen
-	dsackAt      seq.Value // a duplicate to report, when flagDSACK
-	stalledAt    uint32    // since when there is no progress, ms clock (user time-out)
-	userTimeout  uint32    // ms, 0 default
-	linger       uint32    // ms, or lingerOff
-	keepIdle     uint16    // s
-	keepIntvl    uint16    // s
+	words        [3]uint32  // of fast recovery, or of all other times: see below
+	sentLog      slab.Index // when what is in flight was sent, 0 none
+	finSeq       seq.Value  // of the peer's FIN, when flagFinSeen
+	dsackAt      seq.Value  // a duplicate to report, when flagDSACK
+	stalledAt    uint32     // since when there is no progress, ms clock (user time-out)
 	dsackLen     uint16
-	ourMSS       uint16 // what we announce; from ESTABLISHED on what both ends take
-	keepCount    uint8
-	challengeT   uint8 // second of challenges, ms clock
-	challenges   uint8 // challenge ACKs in that second
+	ourMSS       uint16  // what we announce; from ESTABLISHED on what both ends take
+	waits        waiting // for what: see the account
+	bundle       uint8   // segments sent since the last push, in this burst
+	challengeT   uint8   // second of challenges, ms clock
+	challenges   uint8   // challenge ACKs in that second
 	tos, ttl     uint8
 	soft, errno  uint8 // sock.Errno
 }
+
+// What the words hold in fast recovery (RFC 9937).
+const (
+	prrDelivered = iota
+	prrOut
+	recoverFS
+)
+
+// And what at all other times. Each use begins with enterFastRecovery
+// or startValidation.
+const (
+	maxOut  = iota // most octets in flight in the last round trip
+	outSeq         // which ends when this is acknowledged
+	tailEnd        // SND.NXT at the tail loss probe, when flagTailSent
+)
 
 // lingerOff means that Close goes on in the background without limit.
 const lingerOff = ^uint32(0)
@@ -140,6 +153,13 @@ const (
 	flagSndBufSet                  //
 	flagTuning                     // tuneSeq, tuneAt are valid
 	flagSoft                       // soft holds an error that may pass
+	flagMore                       // the writer has more to say: until the next acknowledgment only full segments
+	flagUnpushed                   // and the end of what it wrote is not to be pushed
+	flagUncork                     // once: what waits behind a cork goes out
+	flagCwndFull                   // the congestion window held us back in the last round trip
+	flagTail                       // lossAt is a tail loss probe's
+	flagTailSent                   // one is on its way
+	flagTailAgain                  // it repeated text
 )
 
 func (t *TCB) has(f flag) bool { return t.flags&f != 0 }

@@ -14,7 +14,7 @@ import (
 // NextTimer returns when Timeout wants to be called; Never if it does not.
 func (t *TCB) NextTimer() mono.Time {
 	next := mono.Never
-	for _, at := range [...]mono.Time{t.rexmtAt, t.ackAt, t.keepAt, t.idleAt} {
+	for _, at := range [...]mono.Time{t.rexmtAt, t.ackAt, t.keepAt, t.idleAt, t.lossAt} {
 		if at != 0 && at < next {
 			next = at
 		}
@@ -37,6 +37,9 @@ func (e *Engine) Timeout(t *TCB, now mono.Time) {
 	if due(&t.ackAt, now) {
 		t.want |= WantAck
 		t.flags &^= flagPingPong // the application did not answer in time
+	}
+	if due(&t.lossAt, now) {
+		e.onLossTimer(t, now)
 	}
 	if due(&t.rexmtAt, now) {
 		if t.has(flagPersist) {
@@ -89,8 +92,8 @@ func (e *Engine) onRTO(t *TCB, now mono.Time) {
 // the user time-out, so that it is kept to the millisecond.
 func (e *Engine) patience(t *TCB, now mono.Time) time.Duration {
 	wait := min(t.timeout(), e.cfg.RTOMax)
-	if t.userTimeout != 0 {
-		left := fromMillis(t.userTimeout) - t.stalledFor(now)
+	if e.rare(t).UserTimeout != 0 {
+		left := fromMillis(e.rare(t).UserTimeout) - t.stalledFor(now)
 		wait = min(wait, max(left, time.Millisecond))
 	}
 	return wait
@@ -119,10 +122,10 @@ func (e *Engine) gaveUp(t *TCB, now mono.Time) bool {
 	if t.sndWnd == 0 && t.state.in(sending) && now.Sub(t.rcvAt) < 2*e.cfg.RTOMax {
 		return false
 	}
-	if t.userTimeout != 0 && t.stalledFor(now) >= fromMillis(t.userTimeout) {
+	if e.rare(t).UserTimeout != 0 && t.stalledFor(now) >= fromMillis(e.rare(t).UserTimeout) {
 		return true
 	}
-	if t.userTimeout != 0 && t.state >= Established {
+	if e.rare(t).UserTimeout != 0 && t.state >= Established {
 		return false
 	}
 	return int(t.backoff) >= limit
@@ -145,6 +148,7 @@ func (e *Engine) onPersist(t *TCB, now mono.Time) {
 	}
 	if t.sndWnd > 0 { // room for something: the override time-out
 		t.flags |= flagForce
+		t.flags &^= flagUnpushed
 		t.want |= WantData
 		t.flags &^= flagPersist
 		return
@@ -163,8 +167,8 @@ func (e *Engine) probedEnough(t *TCB, now mono.Time) bool {
 	if t.has(flagOrphan) && int(t.backoff) >= e.cfg.OrphanRetries {
 		return true
 	}
-	if t.userTimeout != 0 && t.probes > 0 {
-		return t.stalledFor(now) >= fromMillis(t.userTimeout)
+	if e.rare(t).UserTimeout != 0 && t.probes > 0 {
+		return t.stalledFor(now) >= fromMillis(e.rare(t).UserTimeout)
 	}
 	return int(t.probes) >= e.cfg.Retries
 }
@@ -190,7 +194,7 @@ func (e *Engine) onKeepAlive(t *TCB, now mono.Time) {
 	if !t.has(flagKeepAlive) || t.state < Established {
 		return
 	}
-	idle, want := now.Sub(t.rcvAt), fromSeconds(t.keepIdle)
+	idle, want := now.Sub(t.rcvAt), fromSeconds(e.rare(t).KeepIdle)
 	switch { // MUST-26
 	case t.flight() > 0 || t.has(flagPersist): // other timers watch the peer
 		t.keepAt = now.Add(want)
@@ -200,14 +204,14 @@ func (e *Engine) onKeepAlive(t *TCB, now mono.Time) {
 		t.keepAt = now.Add(want - idle)
 		return
 	}
-	if t.probes >= t.keepCount || t.userTimeout != 0 && t.probes > 0 && idle >= fromMillis(t.userTimeout) {
+	if t.probes >= e.rare(t).KeepCount || e.rare(t).UserTimeout != 0 && t.probes > 0 && idle >= fromMillis(e.rare(t).UserTimeout) {
 		e.sendReset(t, t.giveUpReason())
 		return
 	}
 	t.probes++
 	e.Stats.KeepAlives++
 	t.want |= WantProbe
-	t.keepAt = now.Add(fromSeconds(t.keepIntvl))
+	t.keepAt = now.Add(fromSeconds(e.rare(t).KeepIntvl))
 }
 
 // onLife ends a connection whose application has gone and whose peer takes

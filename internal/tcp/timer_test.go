@@ -160,7 +160,7 @@ func itoa(n int) string {
 
 func TestUserTimeout_HoldsForTheHandshakeToo(t *testing.T) {
 	r := newRig(t, 4, nil)
-	r.e.Connect(r.c, testSlot, testKey, testMTU, r.now)
+	r.e.Connect(r.c, testSlot, testKey, MTU{Path: testMTU}, r.now)
 	r.begin()
 	r.e.Set(r.c, sock.OptUserTimeout, uint64(10*time.Second), r.now)
 	r.out("S 0")

@@ -98,7 +98,10 @@ func (e *Engine) InputTimeWait(r *TimeWaitRecord, s *Segment, now mono.Time) (a 
 		e.answerTimeWait(r, now)
 		e.drop(drop.TimeWaitOther)
 		return TWStay, 0
-	case f.Has(wire.ACK) && s.length() == 0 && s.Seq == r.rcvNxt && s.Ack == r.sndNxt:
+	case !f.Has(wire.ACK): // the fifth step; no TCP sends such a thing
+		e.drop(drop.AckMissing)
+		return TWStay, 0
+	case s.length() == 0 && s.Seq == r.rcvNxt && s.Ack == r.sndNxt:
 		return TWStay, 0 // an ordinary ACK that comes late
 	case s.length() == 0 && r.answeredAt.IsSet() && now.Sub(r.answeredAt) < lateAnswer:
 		e.drop(drop.ChallengeLimit)
@@ -132,7 +135,7 @@ func (e *Engine) PutReply(b []byte, r *Reply) int {
 	if r.HasTS {
 		o.Present, o.TSVal, o.TSEcr = wire.HasTimestamp, r.TSVal, r.TSEcr
 	}
-	n := wire.TCPHeaderLen + wire.PutOptions(b[wire.TCPHeaderLen:wire.TCPMaxHeaderLen], &o, false)
+	n := wire.TCPHeaderLen + putOptions(b[wire.TCPHeaderLen:], &o, false)
 	wire.PutTCP(b, &wire.TCP{
 		SrcPort: r.Key.LocalPort, DstPort: r.Key.RemotePort,
 		Seq: r.Seq, Ack: r.Ack, Flags: r.Flags, Window: r.Window, HeaderLen: uint8(n),

@@ -14,8 +14,8 @@ import (
 )
 
 // Connect is the active OPEN.
-func (e *Engine) Connect(t *TCB, i slab.Index, k flow.Key4, mtu int, now mono.Time) {
-	e.open(t, i, k, mtu, now)
+func (e *Engine) Connect(t *TCB, i slab.Index, k flow.Key4, mtu MTU, now mono.Time, settings ...sock.Setting) {
+	e.open(t, i, k, mtu, settings)
 	e.Stats.ActiveOpens++
 	e.startSending(t, e.isn(k, now))
 	e.setState(t, SynSent)
@@ -54,11 +54,19 @@ func (e *Engine) Sent(t *TCB, now mono.Time) {
 	if t.state == Closed || t.has(flagFinQueued) {
 		return
 	}
+	hadMore := t.has(flagMore)
+	t.flags &^= flagMore | flagUnpushed
+	if e.blocks[t.slot].Flags()&sock.TxMore != 0 {
+		t.flags |= flagMore | flagUnpushed
+	}
 	end := e.tx(t).WritePos()
-	if end == t.sndEnd {
+	if end == t.sndEnd && !hadMore {
 		return
 	}
 	t.sndEnd = end
+	if t.waits == waitsNot {
+		e.waitsFor(t, waitsBusy, now)
+	}
 	e.armIdle(t, now)
 	if t.state == Established || t.state == CloseWait {
 		t.want |= WantData
@@ -99,7 +107,8 @@ func (e *Engine) WantTx(t *TCB, want int, now mono.Time) {
 		t.verdict |= TimersMoved
 	case tx.Free() > 0: // room came meanwhile
 	case have < int(limit) && tx.CanOffer():
-		ref := e.pool.Get(min(max(want, 2*have), int(limit)))
+		// What is not acknowledged yet counts against the new ring as well.
+		ref := e.pool.Get(min(max(want+int(tx.Len()), 2*have), int(limit)))
 		if ref != 0 && !tx.Offer(ref) {
 			e.pool.Put(ref)
 		}
@@ -184,15 +193,15 @@ func (e *Engine) Close(t *TCB, now mono.Time) {
 	case t.state == SynSent:
 		e.finish(t)
 		return
-	case e.rx(t).Len() > 0, t.linger == 0 && t.state.in(abortable):
+	case e.rx(t).Len() > 0, e.rare(t).Linger == 0 && t.state.in(abortable):
 		e.sendReset(t, sock.Aborted)
 		return
 	}
 	e.Shutdown(t, now)
 	if t.state == FinWait2 {
 		e.startFinWait2(t, now)
-	} else if t.linger != lingerOff {
-		t.keepAt = now.Add(fromMillis(t.linger))
+	} else if e.rare(t).Linger != lingerOff {
+		t.keepAt = now.Add(fromMillis(e.rare(t).Linger))
 		t.verdict |= TimersMoved
 	}
 }
@@ -234,6 +243,25 @@ func (e *Engine) Set(t *TCB, o sock.Option, v uint64, now mono.Time) {
 	if t.state == Closed || t.state == TimeWait {
 		return
 	}
+	e.set(t, o, v)
+	if o == sock.OptNoDelay || o == sock.OptCork {
+		t.flags &^= flagMore | flagUncork
+		if v != 0 && o == sock.OptNoDelay && t.sndEnd.Greater(t.sndNxt) {
+			t.flags |= flagUncork // as in Linux it opens a cork once
+		}
+		t.wantUnsent()
+	}
+	if o >= sock.OptKeepAlive && o <= sock.OptKeepCount && t.state.in(kept) && !t.has(flagOrphan) {
+		t.keepAt = 0
+		if t.has(flagKeepAlive) {
+			t.keepAt = now.Add(max(fromSeconds(e.rare(t).KeepIdle)-now.Sub(t.rcvAt), time.Millisecond))
+		}
+		t.verdict |= TimersMoved
+	}
+}
+
+// set notes an option, of a connection that is open or about to be.
+func (e *Engine) set(t *TCB, o sock.Option, v uint64) {
 	on := func(f flag) {
 		t.flags &^= f
 		if v != 0 {
@@ -243,27 +271,25 @@ func (e *Engine) Set(t *TCB, o sock.Option, v uint64, now mono.Time) {
 	switch o {
 	case sock.OptNoDelay:
 		on(flagNoDelay)
-		t.wantUnsent()
 	case sock.OptCork:
 		on(flagCork)
-		t.wantUnsent()
 	case sock.OptKeepAlive:
 		on(flagKeepAlive)
 	case sock.OptKeepIdle:
-		t.keepIdle = seconds(time.Duration(v))
+		e.rare(t).KeepIdle = seconds(time.Duration(v))
 	case sock.OptKeepInterval:
-		t.keepIntvl = seconds(time.Duration(v))
+		e.rare(t).KeepIntvl = seconds(time.Duration(v))
 	case sock.OptKeepCount:
-		t.keepCount = uint8(min(v, 255))
+		e.rare(t).KeepCount = uint8(min(v, 255))
 	case sock.OptLinger:
-		t.linger = lingerOff
+		e.rare(t).Linger = lingerOff
 		if v != sock.LingerOff {
-			t.linger = millis(time.Duration(v))
+			e.rare(t).Linger = millis(time.Duration(v))
 		}
 	case sock.OptUserTimeout:
-		t.userTimeout = millis(time.Duration(v))
+		e.rare(t).UserTimeout = millis(time.Duration(v))
 		if v == 0 {
-			t.userTimeout = millis(e.cfg.UserTimeout)
+			e.rare(t).UserTimeout = e.settings.UserTimeout
 		}
 	case sock.OptRcvBuf:
 		e.setRcvBuf(t, v)
@@ -274,20 +300,20 @@ func (e *Engine) Set(t *TCB, o sock.Option, v uint64, now mono.Time) {
 		t.tos = uint8(v)
 	case sock.OptTTL:
 		t.ttl = uint8(v)
-	}
-	if o >= sock.OptKeepAlive && o <= sock.OptKeepCount && t.state.in(kept) && !t.has(flagOrphan) {
-		t.keepAt = 0
-		if t.has(flagKeepAlive) {
-			t.keepAt = now.Add(max(fromSeconds(t.keepIdle)-now.Sub(t.rcvAt), time.Millisecond))
+	case sock.OptMSS:
+		if t.state == Closed && v >= minMSS { // afterwards both have said what they take
+			t.mss = uint16(min(v, uint64(t.mss)))
+			t.ourMSS = uint16(min(v, uint64(t.ourMSS)))
 		}
-		t.verdict |= TimersMoved
 	}
 }
 
 // setRcvBuf fixes the receive buffer. A window that was promised stays good.
 func (e *Engine) setRcvBuf(t *TCB, v uint64) {
 	size := max(uint32(min(v, uint64(e.maxRcvBuf(t)))), t.minRcvBuf())
-	if t.state == SynSent {
+	if t.state == Closed { // about to be opened
+		size = uint32(min(v, uint64(e.cfg.RcvBufMax)))
+	} else if t.state == SynSent {
 		size = max(size, min(t.rcvBuf, maxField)) // our SYN has promised that
 	} else {
 		size = max(size, uint32(t.rcvAdv.Minus(e.rx(t).ReadPos())))

@@ -399,7 +399,7 @@ func TestWantTx_GrowsWithTheWindow(t *testing.T) {
 		t.Fatal("the first ring has no end")
 	}
 	r.c.cc.Cwnd = 100_000
-	if n := r.tryWrite(100_000); n != 64<<10 { // the larger ring holds what is unsent, too
+	if n := r.tryWrite(100_000); n != 100_000 { // the larger ring holds what is unsent, too
 		t.Errorf("wrote %d octets more", n)
 	}
 	s := established(t, fullSYN, nil)
@@ -501,7 +501,7 @@ func TestISN_FollowsRFC6528(t *testing.T) {
 			t.Errorf("bit %d of the distance is set %d times of %d", bit, c, n)
 		}
 	}
-	other := New(DefaultConfig(), Resources{Blocks: r.blocks, Pool: r.e.pool, Ranges: slab.New(make([]RangeSet, 2)), Secret: prf.Key{K0: 1, K1: 3}})
+	other := New(DefaultConfig(), Resources{Blocks: r.blocks, Pool: r.e.pool, Ranges: slab.New(make([]RangeSet, 2)), Sent: slab.New(make([]SendLog, 2)), Secret: prf.Key{K0: 1, K1: 3}})
 	if other.isn(k, r.now) == at(k, r.now) || other.timestampOffset(k) == r.e.timestampOffset(k) {
 		t.Error("MUST-9: the secret does not matter")
 	}
@@ -513,7 +513,7 @@ func TestTimestampOffset_IsThatOfTheTuple(t *testing.T) {
 	r.e.Abort(r.c)
 	r.e.Release(r.c)
 	r.now = r.now.Add(time.Minute)
-	r.e.Connect(r.c, testSlot, testKey, testMTU, r.now)
+	r.e.Connect(r.c, testSlot, testKey, MTU{Path: testMTU}, r.now)
 	r.begin()
 	r.out("S 0")
 	if d := r.last.opts.TSVal - first; d != 60_000 {

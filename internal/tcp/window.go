@@ -17,6 +17,16 @@ func (t *TCB) windowLimit(read seq.Value) seq.Value {
 	return read.Add(seq.Size(t.rcvBuf - slack))
 }
 
+// windowScale is the shift that t offers: no more than a buffer needs that the
+// application fixed before.
+func (e *Engine) windowScale(t *TCB) uint8 {
+	s := uint8(e.cfg.WindowScale)
+	for t.has(flagRcvBufSet) && s > 0 && t.rcvBuf>>(s-1) <= maxField {
+		s--
+	}
+	return s
+}
+
 // silly is the smallest step by which the right edge moves (MUST-39), but not
 // less than the window field can show.
 func (t *TCB) silly() seq.Size {

@@ -1,0 +1,141 @@
+package posix
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mtcp-go/mtcp/internal/wire"
+)
+
+func newHost(t *testing.T) *Host {
+	t.Helper()
+	h, err := New(Config{Address: wire.IPv4Prefix{Addr: 10<<24 | 2, Bits: 24}, Gateway: 10<<24 | 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+func TestClock_MovesOnlyWhenItIsMoved(t *testing.T) {
+	h := newHost(t)
+	was := h.Now()
+	h.Socket(-1)
+	if h.Now() != was {
+		t.Error("a call moved the clock")
+	}
+	h.Advance(was + time.Hour)
+	if h.Now() != was+time.Hour {
+		t.Errorf("the clock is at %v", h.Now()-was)
+	}
+}
+
+func TestDescriptors_AreTheLowestFree(t *testing.T) {
+	h := newHost(t)
+	for want := 3; want < 6; want++ {
+		if got, _ := h.Socket(-1).Result(); got != want {
+			t.Errorf("descriptor %d, want %d", got, want)
+		}
+	}
+	h.CloseFD(4)
+	if got, _ := h.Socket(-1).Result(); got != 4 {
+		t.Errorf("descriptor %d, want 4", got)
+	}
+	for range maxFiles {
+		h.Socket(-1)
+	}
+	if _, e := h.Socket(-1).Result(); e != syscall.EMFILE {
+		t.Errorf("error %v, want EMFILE", e)
+	}
+}
+
+func TestCalls_OnWhatIsNoSocket(t *testing.T) {
+	h := newHost(t)
+	for name, c := range map[string]*Call{
+		"bind": h.Bind(9, Addr{}), "listen": h.Listen(9, 1), "accept": h.Accept(9, -1, nil), "connect": h.Connect(9, Addr{}),
+		"read": h.Read(9, nil, 0), "write": h.Write(9, nil, 0), "close": h.CloseFD(9), "shutdown": h.Shutdown(9, 1),
+		"epoll_wait": h.EpollWait(9, 1, 0, nil),
+	} {
+		if _, e := c.Result(); e != syscall.EBADF {
+			t.Errorf("%s: %v, want EBADF", name, e)
+		}
+	}
+	ep, _ := h.EpollCreate(-1).Result()
+	if _, e := h.Listen(ep, 1).Result(); e != syscall.ENOTSOCK {
+		t.Errorf("listen on an epoll: %v", e)
+	}
+}
+
+// A connection to ourselves goes through everything but the wire.
+func TestLoop_WritesAndReads(t *testing.T) {
+	h := newHost(t)
+	at := Addr{10<<24 | 2, 80}
+	l, _ := h.Socket(-1).Result()
+	h.Bind(l, at)
+	h.Listen(l, 1)
+	c, _ := h.Socket(-1).Result()
+	if n, e := h.Connect(c, at).Result(); n != 0 {
+		t.Fatal(e)
+	}
+	s, e := h.Accept(l, -1, nil).Result()
+	if e != 0 {
+		t.Fatal(e)
+	}
+	text := make([]byte, 100_000)
+	for i := range text {
+		text[i] = byte(i * 7)
+	}
+	sent := h.Write(c, text, 0)
+	var got []byte
+	for len(got) < len(text) {
+		b := make([]byte, 5000)
+		r := h.Read(s, b, 0)
+		for !r.Done {
+			h.Advance(h.Next())
+		}
+		got = append(got, b[:r.N]...)
+	}
+	if !sent.Done || string(got) != string(text) {
+		t.Error("not what was written")
+	}
+	if n, e := h.Option(c, syscall.IPPROTO_TCP, syscall.TCP_INFO, new([]byte)).Result(); n != 0 {
+		t.Error(e)
+	}
+	h.CloseFD(c)
+	if n, _ := h.Read(s, make([]byte, 1), 0).Result(); n != 0 {
+		t.Error("no end of file")
+	}
+}
+
+func TestPoll_TimesOut(t *testing.T) {
+	h := newHost(t)
+	l, _ := h.Socket(-1).Result()
+	h.Bind(l, Addr{0, 80})
+	h.Listen(l, 1)
+	fds := []PollFD{{FD: l, Events: PollIn}}
+	c := h.Poll(fds, time.Second)
+	if c.Done {
+		t.Fatal("poll did not wait")
+	}
+	was := h.Now()
+	if h.Advance(was + time.Minute); !c.Done || h.Now() != was+time.Second {
+		t.Errorf("done %v after %v", c.Done, h.Now()-was)
+	}
+	if n, e := c.Result(); n != 0 || e != 0 {
+		t.Errorf("%d, %v", n, e)
+	}
+}
+
+func TestSettings_OfLinux(t *testing.T) {
+	c := Config{}
+	c.Apply(func(name string) string {
+		return map[string]string{
+			"net.ipv4.tcp_rmem": "4096 540000 15728640", "net.ipv4.tcp_sack": "0", "net.ipv4.tcp_syn_retries": "5",
+			"net.ipv4.tcp_timestamps": "nonsense",
+		}[name]
+	})
+	if c.TCP.WindowScale != 8 || c.TCP.RcvBuf != 270000 || !c.TCP.NoSACK || c.TCP.SynRetries != 5 || c.TCP.NoTimestamps {
+		t.Errorf("%+v", c.TCP)
+	}
+}

@@ -1,0 +1,27 @@
+package shard
+
+import (
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/slab"
+	"github.com/mtcp-go/mtcp/internal/tcp"
+)
+
+// Inspect returns a snapshot of a connection; false when it is gone. Shard's
+// goroutine only (OpCall).
+func (s *Shard) Inspect(h slab.Handle, now mono.Time) (tcp.Info, bool) {
+	i, ok := s.tcbs.Lookup(h)
+	if !ok {
+		return tcp.Info{}, false
+	}
+	return s.engine.Info(s.tcbs.At(i), now), true
+}
+
+// InspectDial is Inspect for an active open in progress.
+func (s *Shard) InspectDial(token uint64, now mono.Time) (tcp.Info, bool) {
+	for i, have := range s.dials {
+		if have == token {
+			return s.engine.Info(s.tcbs.At(i), now), true
+		}
+	}
+	return tcp.Info{}, false
+}
