@@ -42,6 +42,7 @@ func TestUsage_BadCommandLinesExitWithTwo(t *testing.T) {
 		"unknown link":                   {append([]string{"serve", "--echo", "--link", "token-ring"}, stack...), []string{"token-ring", "afxdp"}},
 		"no connections":                 {append([]string{"serve", "--echo", "--connections", "0"}, stack...), []string{"--connections"}},
 		"no memory":                      {append([]string{"serve", "--echo", "--ring-memory", "0"}, stack...), []string{"--ring-memory"}},
+		"a server that is the client":    {[]string{"bench", "load", "--socket", "x", "--addr", "10.5.0.1/24", "--server", "10.5.0.2"}, []string{"--server", "10.5.0.1 to 10.5.0.16"}},
 		"no URL":                         {append([]string{"get"}, stack...), []string{"url"}},
 		"bad URL":                        {append([]string{"get", "10.0.0.1"}, stack...), []string{"http://"}},
 		"negative count":                 {append([]string{"get", "-n=-1", "http://10.0.0.1/"}, stack...), []string{"-n"}},
