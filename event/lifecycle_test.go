@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -350,5 +351,26 @@ func TestHandler_IsAskedFor(t *testing.T) {
 	})
 	if err := Adopt(w.client, nil, nil, nil); !errors.Is(err, errNoHandler) {
 		t.Errorf("Adopt: %v", err)
+	}
+}
+
+// TestListen_FitsIntoASmallBudget because a listener for handlers has no queue.
+func TestListen_FitsIntoASmallBudget(t *testing.T) {
+	wire, err := mtcp.NewWire(mtcp.WireConfig{Queues: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := mtcp.New(mtcp.Config{
+		Link: wire.End(0), Memory: 32 << 20,
+		Addresses: []netip.Prefix{netip.MustParsePrefix(serverIP + "/24")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for range 5 { // as many as a benchmark's server has
+		if _, err := Listen(s, "tcp", ":0", &Handler{}); err != nil {
+			t.Error(err)
+		}
 	}
 }

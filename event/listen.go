@@ -9,8 +9,9 @@ import (
 	"github.com/mtcp-go/mtcp/internal/stack"
 )
 
-// defaultHalfOpen bounds the handshakes in progress of a listener and shard.
-const defaultHalfOpen = 8192
+// maxHalfOpen bounds the handshakes in progress of a listener and shard, which
+// are no more than there are connections either.
+const maxHalfOpen = 8192
 
 // A Listener is a port whose connections go to a Handler.
 type Listener struct {
@@ -38,7 +39,7 @@ func Listen(s *mtcp.Stack, network, address string, h *Handler) (*Listener, erro
 		return failed(net.ErrClosed)
 	}
 	owner := d.register(h)
-	l, err := d.core.ListenHandled(at, defaultHalfOpen, owner)
+	l, err := d.core.ListenHandled(at, min(maxHalfOpen, d.core.Connections()), owner)
 	if err != nil {
 		d.forget(owner)
 		return failed(door.Translate(err, "bind"))

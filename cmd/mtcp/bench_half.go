@@ -28,16 +28,16 @@ type halfFlags struct {
 	Link   string `default:"memif" enum:"memif,afxdp,tap" help:"memif, afxdp or tap."`
 	Socket string `placeholder:"PATH" help:"memif: the socket over which the two sides meet."`
 	Role   string `enum:"master,slave," default:"" help:"memif: master makes the socket, slave the memory (default master to serve, slave to load)."`
-	ID     uint32 `help:"memif: number of the interface."`
-	Secret string `help:"memif: what both sides know."`
+	ID     uint32 `placeholder:"N" help:"memif: number of the interface (default 0)."`
+	Secret string `placeholder:"TEXT" help:"memif: what both sides know."`
 	Iface  string `placeholder:"DEV" help:"afxdp, tap: the interface."`
 	Addr   cidr   `required:"" placeholder:"CIDR" help:"The stack's address, such as 10.9.0.2/16."`
 	Queues int    `default:"1" help:"memif, tap: queues, and so shards."`
 	CPU    []int  `placeholder:"CORE" help:"Pin the shards to these cores and never sleep; none: as the stack does by itself."`
 
-	Connections int    `default:"0" help:"Connections per shard (default the stack's)."`
-	TimeWaits   int    `default:"0" help:"TIME_WAIT records per shard (default the stack's)."`
-	RingMemory  int    `default:"0" help:"Ring memory per shard, MiB (default the stack's)."`
+	Connections int    `placeholder:"N" help:"Connections per shard (default the stack's)."`
+	TimeWaits   int    `placeholder:"N" help:"TIME_WAIT records per shard (default the stack's)."`
+	RingMemory  int    `placeholder:"MIB" help:"Ring memory per shard, MiB (default the stack's)."`
 	Congestion  string `default:"cubic" help:"Congestion control: cubic or newreno."`
 	JSON        bool   `help:"Print JSON, a line each."`
 }
@@ -217,6 +217,9 @@ func (c *benchLoadCmd) Run(t *terminal) error {
 	if c.Sources < 1 || c.Sources > 250 {
 		return usageError(fmt.Sprintf("--sources: %d is out of range (1 to 250)", c.Sources))
 	}
+	if a, last := c.Server.Addr, c.lastSource(); a.Compare(c.Addr.Addr()) >= 0 && a.Compare(last) <= 0 {
+		return usageError(fmt.Sprintf("--server: %v is one of the client's own addresses, %v to %v (--addr, --sources)", a, c.Addr.Addr(), last))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	s, from, err := c.open(mtcp.MemifSlave, c.Sources)
@@ -246,6 +249,15 @@ func (c *benchLoadCmd) Run(t *terminal) error {
 		return fmt.Errorf("%d transactions failed (%s), %d answers were wrong", r.Errors, r.FirstError, r.Wrong)
 	}
 	return nil
+}
+
+// lastSource is the last address that the client connects from.
+func (c *benchLoadCmd) lastSource() netip.Addr {
+	a := c.Addr.Addr()
+	for range c.Sources - 1 {
+		a = a.Next()
+	}
+	return a
 }
 
 // greetPatience is how long the server may take to be there.

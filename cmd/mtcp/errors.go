@@ -36,9 +36,12 @@ var mends = []struct {
 	{syscall.ECONNREFUSED, "nobody listens on that port"},
 }
 
-// explain returns the one line for an error.
+// explain returns the one line for an error, which may have its mend already.
 func explain(err error) string {
 	text := strings.TrimPrefix(oneLine(err.Error()), "mtcp: ")
+	if strings.Contains(text, "(mend: ") {
+		return text
+	}
 	for _, m := range mends {
 		if errors.Is(err, m.is) {
 			return text + "; " + m.mend

@@ -72,7 +72,7 @@ type stackFlags struct {
 	Iface       string   `placeholder:"DEV" help:"afxdp: interface to share with the kernel, such as eth0. tap: name of the TAP interface, made if there is none (default mtcp0 or the next that is free)."`
 	Addr        []cidr   `placeholder:"CIDR" help:"The stack's own address, such as 10.0.0.2/24; the kernel must not have it."`
 	Shared      bool     `help:"afxdp: share the kernel's address: only the ports that the stack listens on, and those of its own connections, come to it; netfilter does not see them."`
-	Ports       []uint16 `placeholder:"PORT,..." help:"With --shared: the ports that the stack may listen on; otherwise any that the kernel does not use."`
+	Ports       []uint16 `placeholder:"PORT" help:"With --shared: the ports that the stack may listen on; otherwise any that the kernel does not use."`
 	Gateway     *host    `placeholder:"IP" help:"Next hop for what is not on the link."`
 	Generic     bool     `help:"afxdp: use XDP's generic mode at once, without trying native mode."`
 	Require     string   `placeholder:"MODE" enum:",native,zerocopy" default:"" help:"afxdp: refuse a mode that is less: native or zerocopy."`

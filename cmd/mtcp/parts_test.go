@@ -6,10 +6,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -239,5 +241,15 @@ func TestExplain_IsOneLineWithTheMend(t *testing.T) {
 	err := errors.Join(errors.New("mtcp: first"), errors.New("second"))
 	if got := explain(err); got != "first; second" {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestExplain_OneMendIsEnough(t *testing.T) {
+	err := fmt.Errorf("memif: listen on /run/x: %w (mend: another path)", syscall.EADDRINUSE)
+	if got := explain(err); strings.Contains(got, "--listen") {
+		t.Error(got)
+	}
+	if got := explain(syscall.EADDRINUSE); !strings.Contains(got, "--listen") {
+		t.Error(got)
 	}
 }

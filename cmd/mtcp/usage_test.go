@@ -45,6 +45,7 @@ func TestUsage_BadCommandLinesExitWithTwo(t *testing.T) {
 		"no size":                        {append([]string{"serve", "--echo", "--ring-memory", "much"}, stack...), []string{"--ring-memory", "much", "512MiB"}},
 		"unknown mode":                   {append([]string{"serve", "--echo", "--require", "fast"}, stack...), []string{"--require", "native", "zerocopy"}},
 		"a mode of a TAP":                {[]string{"serve", "--echo", "--link", "tap", "--addr", "10.0.0.2/24", "--require", "native"}, []string{"--require", "--link tap"}},
+		"a server that is the client":    {[]string{"bench", "load", "--socket", "x", "--addr", "10.5.0.1/24", "--server", "10.5.0.2"}, []string{"--server", "10.5.0.1 to 10.5.0.16"}},
 		"no URL":                         {append([]string{"get"}, stack...), []string{"url"}},
 		"bad URL":                        {append([]string{"get", "10.0.0.1"}, stack...), []string{"http://"}},
 		"negative count":                 {append([]string{"get", "-n=-1", "http://10.0.0.1/"}, stack...), []string{"-n"}},

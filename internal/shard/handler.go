@@ -52,14 +52,13 @@ func (s *Shard) Handle(h Handler) { s.handler = h }
 func (s *Shard) Now() mono.Time { return s.now }
 
 // ListenHandled opens a port whose connections go to the handler, with owner.
-// synLimit bounds the handshakes in progress,
-// and how many complete in one batch.
+// synLimit bounds the handshakes in progress, and how many complete in one batch.
 func (s *Shard) ListenHandled(ip wire.IPv4, port uint16, synLimit int, owner uint32) sock.Errno {
 	l, why := s.bind(ip, port)
 	if why != sock.OK {
 		return why
 	}
-	l.backlog, l.synLimit, l.handled, l.owner = synLimit, max(synLimit, 64), true, owner
+	l.backlog, l.synLimit, l.handled, l.owner = synLimit, max(synLimit, leastHalfOpen), true, owner
 	return sock.OK
 }
 

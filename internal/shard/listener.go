@@ -16,6 +16,9 @@ import (
 // maxListeners bounds the listening ports of a shard.
 const maxListeners = 4096
 
+// leastHalfOpen is the least bound of a listener's handshakes in progress.
+const leastHalfOpen = 64
+
 // A listener is one listening port on this shard.
 type listener struct {
 	ip       uint32 // flow.AnyIP for all addresses
@@ -71,7 +74,7 @@ func (s *Shard) Relisten(ip wire.IPv4, port uint16, settings ...sock.Setting) {
 }
 
 // synLimit bounds the handshakes of a listener that are not complete.
-func synLimit(backlog int) int { return max(2*backlog, 64) }
+func synLimit(backlog int) int { return max(2*backlog, leastHalfOpen) }
 
 func (s *Shard) freeListener() int {
 	for i := 1; i < len(s.listening); i++ {

@@ -125,6 +125,11 @@ func ListenMemory(backlog int) int {
 	return arena.Size[sock.Accepted](queueSlots(backlog)) + arena.Size[slab.Handle](4*synLimit(backlog))
 }
 
+// HandledMemory is the same of a listener for handlers, which has no queue.
+func HandledMemory(halfOpen int) int {
+	return arena.Size[slab.Handle](4 * max(halfOpen, leastHalfOpen))
+}
+
 // tables are the arrays by slot.
 type tables struct {
 	tcbs        []tcp.TCB

@@ -40,26 +40,27 @@ func (s *Stack) Listen(at netip.AddrPort, backlog int) (*Listener, error) {
 		}
 		l.queues = append(l.queues, q)
 	}
-	return s.open(l, backlog, func(i int, sh *shard.Shard) sock.Errno {
+	return s.open(l, s.listenMemory(backlog), func(i int, sh *shard.Shard) sock.Errno {
 		return sh.Listen(l.ip, l.port, backlog, l.queues[i])
 	})
 }
 
 // ListenHandled opens a port whose connections go to the handlers of their
-// shards, with owner. backlog bounds, per shard, the handshakes in progress.
-func (s *Stack) ListenHandled(at netip.AddrPort, backlog int, owner uint32) (*Listener, error) {
+// shards, with owner. halfOpen bounds, per shard, the handshakes in progress.
+func (s *Stack) ListenHandled(at netip.AddrPort, halfOpen int, owner uint32) (*Listener, error) {
 	l, err := s.newListener(at)
 	if err != nil {
 		return nil, err
 	}
-	return s.open(l, backlog, func(_ int, sh *shard.Shard) sock.Errno {
-		return sh.ListenHandled(l.ip, l.port, backlog, owner)
+	memory := len(s.shards) * shard.HandledMemory(halfOpen)
+	return s.open(l, memory, func(_ int, sh *shard.Shard) sock.Errno {
+		return sh.ListenHandled(l.ip, l.port, halfOpen, owner)
 	})
 }
 
 // open opens the listener's port, within the budget, with one call for each shard.
-func (s *Stack) open(l *Listener, backlog int, bind func(i int, sh *shard.Shard) sock.Errno) (*Listener, error) {
-	l.memory = s.listenMemory(backlog)
+func (s *Stack) open(l *Listener, memory int, bind func(i int, sh *shard.Shard) sock.Errno) (*Listener, error) {
+	l.memory = memory
 	if !s.reserveListener(l.memory) {
 		return nil, Error{sock.NoMemory}
 	}
