@@ -39,11 +39,9 @@ var mends = []struct {
 // explain returns the one line for an error, which may have its mend already.
 func explain(err error) string {
 	text := strings.TrimPrefix(oneLine(err.Error()), "mtcp: ")
-	if strings.Contains(text, "(mend: ") {
-		return text
-	}
+	hasMend := strings.Contains(text, "(mend: ")
 	for _, m := range mends {
-		if errors.Is(err, m.is) {
+		if errors.Is(err, m.is) && (!hasMend || m.is == afxdp.ErrMTU) { // whose mend has a flag here
 			return text + "; " + m.mend
 		}
 	}
