@@ -14,6 +14,9 @@ import (
 // counted and logged, with what they are doing.
 const BlockedAfter = 100 * time.Millisecond
 
+// logged is how many of them are logged each; then every so many.
+const logged = 16
+
 // watched is what a Loop tells the watcher: an odd number while handlers run,
 // another one each time.
 type watched struct {
@@ -79,7 +82,9 @@ func (d *hub) look() {
 			mark := l.mark.Load()
 			if mark == last[i] && mark&1 != 0 && mark != l.reported {
 				l.reported = mark
-				l.blocked.Add(1)
+				if n := l.blocked.Add(1); n > logged && n%logged != 0 {
+					continue
+				}
 				d.log.Warn("a handler blocks its shard", "shard", l.number, "longer than", BlockedAfter, "stack", stackOf(l.number))
 			}
 			last[i] = mark

@@ -122,7 +122,7 @@ func (f *stackFlags) checkLink(link, chosen string) error {
 		{"--queues", f.Queues != nil, []string{linkTAP}, "AF_XDP uses all queues of the interface (ethtool -L sets how many)"},
 	} {
 		if flag.given && !slices.Contains(flag.links, link) {
-			return usageError(fmt.Sprintf("%s says nothing with %s: %s", flag.name, chosen, flag.why))
+			return usageError(fmt.Sprintf("%s means nothing with %s: %s", flag.name, chosen, flag.why))
 		}
 	}
 	return nil

@@ -15,8 +15,18 @@ type Responder func(r *Request) (code int, contentType string, body []byte)
 // Handler returns a handler for event.Listen.
 func Handler(respond Responder) *event.Handler {
 	s := &server{respond: respond}
-	return &event.Handler{Readable: s.serve, End: s.end}
+	return &event.Handler{
+		Open:     func(c event.Conn) { c.SetTick(IdleTimeout / 2) },
+		Readable: s.serve,
+		End:      s.end,
+		Tick:     s.tick,
+	}
 }
+
+// IdleTimeout is how long, at least, a connection may move nothing before it is
+// reset: a client that sends half of a header, or reads half of an answer, holds
+// memory.
+const IdleTimeout = 60 * time.Second
 
 type server struct {
 	respond Responder
@@ -30,12 +40,14 @@ type state struct {
 	out     [2][]byte // of an answer that found no room: its header, its body
 	closing bool      // after that
 	ended   bool      // the client sends no more
+	quiet   uint8     // ticks since something moved
 	header  []byte    // memory for headers
 }
 
 // serve takes requests and answers them until there is no more, or no room.
 func (s *server) serve(c event.Conn) {
 	st := stateOf(c)
+	st.quiet = 0
 	for st.flush(c) {
 		if st.closing {
 			s.close(c)
@@ -54,6 +66,15 @@ func (s *server) serve(c event.Conn) {
 func (s *server) end(c event.Conn) {
 	stateOf(c).ended = true
 	s.serve(c)
+}
+
+// tick ends a connection on which nothing has moved.
+func (s *server) tick(c event.Conn) {
+	if st := stateOf(c); st.quiet < 2 {
+		st.quiet++
+		return
+	}
+	c.Abort()
 }
 
 func stateOf(c event.Conn) *state {

@@ -4,13 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mtcp-go/mtcp"
@@ -128,7 +131,7 @@ func TestServe_RequestsInAnyPieces(t *testing.T) {
 func TestServe_ManyPipelinedLargeAnswers(t *testing.T) {
 	c := dial(t, serve(t))
 	const n = 10
-	go io.WriteString(c, strings.Repeat("GET /large HTTP/1.1\r\n\r\n", n))
+	go io.WriteString(c, strings.Repeat("GET /large HTTP/1.1\r\nHost: a\r\n\r\n", n))
 	in := bufio.NewReader(c)
 	for range n {
 		r, err := http.ReadResponse(in, nil)
@@ -148,17 +151,20 @@ func TestServe_WhatItRefuses(t *testing.T) {
 		code    int
 	}{
 		{"GET /\r\n\r\n", 400},
-		{"GET  / HTTP/1.1\r\n\r\n", 400},
+		{"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
 		{"nonsense\r\n\r\n", 400},
 		{"GET / HTTP/2.0\r\n\r\n", 505},
-		{"GET / HTTP/1.1\r\nbad header : x\r\n\r\n", 400},
-		{"GET / HTTP/1.1\r\n folded\r\n\r\n", 400},
-		{"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400},
-		{"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400},
-		{"POST / HTTP/1.1\r\nContent-Length: 99999999999999\r\n\r\n", 413},
-		{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 501},
-		{"PATCH / HTTP/1.1\r\n\r\n", 405},
-		{"GET /" + strings.Repeat("x", maxHeader) + " HTTP/1.1\r\n\r\n", 431},
+		{"GET / HTTP/1.1\r\nHost: a\r\nbad header : x\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", 400},
+		{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", 400},
+		{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400},
+		{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nAccept: x\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
+		{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999\r\n\r\n", 413},
+		{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 501},
+		{"PATCH / HTTP/1.1\r\nHost: a\r\n\r\n", 405},
+		{"GET /" + strings.Repeat("x", maxHeader) + " HTTP/1.1\r\nHost: a\r\n\r\n", 431},
 		{"GET /" + strings.Repeat("x", 2*maxHeader), 431},
 	} {
 		x := dial(t, s)
@@ -179,8 +185,8 @@ func TestServe_ClosesWhenAskedTo(t *testing.T) {
 	s := serve(t)
 	for _, request := range []string{
 		"GET / HTTP/1.0\r\n\r\n",
-		"GET / HTTP/1.1\r\nConnection: x, Close\r\n\r\nGET / HTTP/1.1\r\n\r\n",
-		"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\nConnection: x, Close\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
 	} {
 		c := dial(t, s)
 		io.WriteString(c, request)
@@ -192,7 +198,7 @@ func TestServe_ClosesWhenAskedTo(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte("GET / HTTP/1.1\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"))
+	f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"))
 	f.Add([]byte("\r\n\r\nGET / HTTP/1.0\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, p []byte) {
 		var r Request
@@ -237,7 +243,7 @@ func ExampleHandler() {
 // wish to hear no more.
 func TestServe_WholeAnswerToAHalfClosedConnection(t *testing.T) {
 	c := dial(t, serve(t))
-	io.WriteString(c, "GET / HTTP/1.1\r\n\r\nGET /large HTTP/1.1\r\n\r\n")
+	io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /large HTTP/1.1\r\nHost: a\r\n\r\n")
 	c.(*mtcp.Conn).CloseWrite()
 	in := bufio.NewReader(c)
 	for _, want := range []string{"small", string(large)} {
@@ -251,5 +257,30 @@ func TestServe_WholeAnswerToAHalfClosedConnection(t *testing.T) {
 	}
 	if rest, err := io.ReadAll(in); len(rest) > 0 || err != nil {
 		t.Errorf("after the last answer: %q, %v", rest, err)
+	}
+}
+
+// Who sends half of a header, or reads half of an answer, does not hold its memory
+// for ever.
+func TestServe_EndsConnectionsOnWhichNothingMoves(t *testing.T) {
+	for what, request := range map[string]string{"half a header": "GET / HT", "nothing": "", "no reading": "GET /large HTTP/1.1\r\nHost: a\r\n\r\n"} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := dial(t, serve(t))
+				c.SetDeadline(time.Time{})
+				io.WriteString(c, request)
+				start := time.Now()
+				if what == "no reading" {
+					time.Sleep(3 * IdleTimeout)
+				}
+				n, err := io.Copy(io.Discard, c)
+				if !errors.Is(err, syscall.ECONNRESET) || n >= int64(len(large)) {
+					t.Errorf("%d octets, %v", n, err)
+				}
+				if d := time.Since(start); d < IdleTimeout || what != "no reading" && d > 2*IdleTimeout {
+					t.Errorf("it ended after %v", d)
+				}
+			})
+		})
 	}
 }

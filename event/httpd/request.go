@@ -15,8 +15,11 @@ const (
 type Request struct {
 	Method, Path []byte
 	body         int // octets that follow
+	hasLength    bool
+	hasHost      bool
 	keep         bool
 	expects      bool // Expect: 100-continue
+	isOld        bool // HTTP/1.0
 }
 
 // status is an answer without a body of its own.
@@ -70,6 +73,9 @@ func (r *Request) parse(p []byte) (n int, s status) {
 			return n, s
 		}
 	}
+	if !r.hasHost && !r.isOld {
+		return n, statusBad // RFC 9112 §3.2
+	}
 	return n, statusOK
 }
 
@@ -85,6 +91,7 @@ func (r *Request) parseLine(line []byte) status {
 	case "HTTP/1.1":
 		r.keep = true
 	case "HTTP/1.0":
+		r.isOld = true
 	default:
 		return statusVersion
 	}
@@ -98,6 +105,13 @@ func (r *Request) parseField(f []byte) status {
 	}
 	value = bytes.Trim(value, " \t")
 	switch len(name) {
+	case len("Host"):
+		if bytes.EqualFold(name, []byte("Host")) {
+			if r.hasHost {
+				return statusBad
+			}
+			r.hasHost = true
+		}
 	case len("Content-Length"):
 		if bytes.EqualFold(name, []byte("Content-Length")) {
 			return r.parseLength(value)
@@ -126,12 +140,12 @@ func (r *Request) parseField(f []byte) status {
 func (r *Request) parseLength(value []byte) status {
 	v, err := strconv.ParseUint(string(value), 10, 63)
 	switch {
-	case err != nil, r.body != 0 && uint64(r.body) != v:
+	case err != nil, r.hasLength && uint64(r.body) != v:
 		return statusBad
 	case v > maxBody:
 		return statusBodyLarge
 	}
-	r.body = int(v)
+	r.body, r.hasLength = int(v), true
 	return statusOK
 }
 

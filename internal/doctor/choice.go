@@ -19,10 +19,7 @@ type Use struct {
 	Why     string // what to know about it
 }
 
-const (
-	tapName  = "mtcp0"
-	anywhere = " --root DIR"
-)
+const anywhere = " --root DIR"
 
 // choose picks the link.
 func choose(f *Facts, r *Report) Use {
@@ -85,7 +82,7 @@ func tapInstead(f *Facts, why string) Use {
 	if !f.Machine.HasTAP {
 		return Use{Link: "none", Command: "mtcp demo --link mem", Why: why + ", and there is no /dev/net/tun for a TAP interface: only the in-process link is left."}
 	}
-	u := Use{Link: "tap", Command: "mtcp serve --link tap --iface " + tapName + " --addr 10.77.0.2/24" + anywhere, Why: why + ". The stack can make a TAP interface of its own, where the kernel is its neighbour."}
+	u := Use{Link: "tap", Command: "mtcp serve --link tap --addr 10.77.0.2/24" + anywhere, Why: why + ". The stack can make a TAP interface of its own, where the kernel is its neighbour."}
 	if !f.Machine.Has(netconf.CapNetAdmin) {
 		u.Command = f.asRoot("%s", u.Command)
 	}

@@ -139,7 +139,7 @@ func (s *session) answered(x event.Conn) {
 	now := c.loop.Now()
 	s.asking = false
 	c.r.Transactions++
-	if c.counting {
+	if c.counting && s.begun >= c.began { // not what the warm-up began
 		c.r.Latency.RecordValue(max(int64(now-s.begun), 1)) // beyond a minute it is not recorded
 	}
 	switch {
