@@ -46,6 +46,19 @@ func (m *streamModel) store() {
 	m.s.Publish(m.write)
 }
 
+// appends writes at the end in one go, which is only for when nothing stands beyond.
+func (m *streamModel) appends() {
+	if len(m.stored) > 0 {
+		return
+	}
+	n := m.rng.IntN(3000)
+	if fits := n <= int(m.s.Free()); m.s.Append(text(m.write, n)) != fits {
+		m.t.Fatalf("appending %d octets where there is room for %d: want %v", n, m.s.Free(), fits)
+	} else if fits {
+		m.write = m.write.Add(seq.Size(n))
+	}
+}
+
 // ranges lists what is stored beyond write.
 func (m *streamModel) ranges() []seq.Range {
 	var list []seq.Range
@@ -131,13 +144,15 @@ func TestStream_FollowsTheModel(t *testing.T) {
 		}
 		switches, epoch := 0, uint32(0)
 		for step := range 3000 {
-			switch m.rng.IntN(5) {
+			switch m.rng.IntN(6) {
 			case 0, 1:
 				m.store()
 			case 2, 3:
 				m.consume()
 			case 4:
 				m.rings()
+			case 5:
+				m.appends()
 			}
 			if s.Len() != m.write.Minus(m.read) || s.ReadPos() != m.read || s.WritePos() != m.write {
 				t.Fatalf("seed %d, step %d: %#x to %#x, want %#x to %#x", seed, step, s.ReadPos(), s.WritePos(), m.read, m.write)

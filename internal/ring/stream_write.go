@@ -70,6 +70,18 @@ func (s Stream) Write(p []byte) int {
 	return n
 }
 
+// Append writes all of p at the end and publishes it, or reports that the present
+// ring has no room for it. Nothing may have been stored beyond the end.
+func (s Stream) Append(p []byte) bool {
+	r, w := s.present(), s.WritePos()
+	if len(p) > r.Size()-int(w.Minus(s.ReadPos())) {
+		return false
+	}
+	copyIn(s.Mem.Bytes(r), w, p)
+	s.W.write.Store(uint32(w.Add(seq.Size(len(p)))))
+	return true
+}
+
 // Reserve returns the free space in place, in two pieces where it runs over
 // the end of the ring's memory. What has been put there becomes visible with
 // Publish. The pieces are good until the next Publish or Switch.

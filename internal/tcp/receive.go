@@ -34,18 +34,20 @@ func (e *Engine) stepText(t *TCB, s *Segment, now mono.Time) drop.Reason {
 }
 
 func (e *Engine) receiveInOrder(t *TCB, p []byte, now mono.Time) drop.Reason {
-	if !e.store(t, t.rcvNxt, p) {
+	rx, hadHole := e.rx(t), t.ooo != 0
+	isThere := !hadHole && rx.Append(p)
+	if !isThere && !e.store(t, t.rcvNxt, p) {
 		return e.drop(drop.NoRing) // not acknowledged, so it comes again
 	}
 	t.rcvNxt = t.rcvNxt.Add(seq.Size(len(p)))
 	t.ackOwed = 0 // duplicates of an acknowledgment that moves on say nothing
-	hadHole := t.ooo != 0
 	if hadHole {
 		e.noteOverlap(t, seq.Range{First: t.rcvNxt.Sub(seq.Size(len(p))), End: t.rcvNxt})
 		e.closeHoles(t)
 	}
-	rx := e.rx(t)
-	rx.Publish(t.rcvNxt)
+	if !isThere {
+		rx.Publish(t.rcvNxt)
+	}
 	if t.has(flagReadShut) {
 		rx.Advance(t.rcvNxt) // nobody reads: see ShutdownRead
 	}
