@@ -174,6 +174,30 @@ func TestHandler_EchoesLargeText(t *testing.T) {
 	}
 }
 
+// One short write is answered by one word of room, however much is acknowledged.
+func TestHandler_WritableIsToldOnceForAShortWrite(t *testing.T) {
+	w, server, client := pair(t, limits{})
+	echoes(t, server)
+	told := 0
+	client.Handle(&handled{ready: func(i slab.Index, n News) {
+		if n&NewsOpened != 0 {
+			for client.Write(i, make([]byte, 4096)) == 4096 {
+			}
+		}
+		if n&NewsWritable != 0 {
+			told++
+		}
+		client.Discard(i, client.Buffered(i))
+	}})
+	if _, why := client.Dial(0, ourIP, 0, port); why != sock.OK {
+		t.Fatal(why)
+	}
+	w.run(time.Second)
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+}
+
 // keptAsker has connections that have been used, so that all has its size.
 func keptAsker(t testing.TB, n int) (*world, *asker) {
 	w, server, client := pair(t, limits{connections: 2 * n, ringMemory: 64 << 20})
