@@ -30,10 +30,10 @@ type Block struct {
 	// owned by the application
 	rxR   ring.ReaderHalf
 	txW   ring.WriterHalf
-	Rare  Rare          // the shard's, which leaves it to this line because it looks there rarely
-	errno uint32        // the shard's, too: Errno, valid once Broken is set
-	ready uint32        // both sides, atomically: see Ready
-	own   bool          // the application is a handler, on the shard: set by Own
+	Rare  Rare   // the shard's, which leaves it to this line because it looks there rarely
+	errno uint32 // the shard's, too: Errno, valid once Broken is set
+	ready uint32 // both sides, atomically: see Ready
+	own   bool   // the application is a handler, on the shard: set by Own
 	_     [11]byte
 }
 
