@@ -80,6 +80,8 @@ var outside = map[string][]string{
 		"internal/arena", "internal/link/afxdp", "internal/link/memif", "internal/link/park", "internal/link/tap",
 		"internal/runner", "internal/netconf", "cmd/mtcp",
 	},
+	// which instructions the processor has
+	"golang.org/x/sys/cpu": {"internal/wire"},
 	// the XDP program
 	"github.com/cilium/ebpf": {"internal/link/afxdp"},
 	// interfaces and namespaces

@@ -254,9 +254,10 @@ func sets(t *testing.T, table *param.Table, p *param.Parameter, layer string) []
 
 // notReached are settings of the layers below that no option sets, and why.
 var notReached = map[string]string{
-	"stack.Queues":    "the link's",
-	"stack.Seed":      "Config.Seed",
-	"stack.Host.MTU":  "the link's",
+	"stack.Queues":   "the link's",
+	"stack.Seed":     "Config.Seed",
+	"stack.Host.MTU": "the link's",
+
 	"stack.Host.Seed": "Config.Seed",
 	"afxdp.Addresses": "Config.Addresses",
 	"afxdp.Queues":    "all of the interface's, always",
@@ -264,6 +265,7 @@ var notReached = map[string]string{
 	"tap.Settle":      "always",
 	"memif.Changed":   "to the log",
 
+	"stack.TCP.SumText":  "whether the link fills in checksums",
 	"stack.ListenMemory": "of Config.Memory",
 	"stack.Ports":        "AFXDP.DialPorts: those that were obtained",
 	"stack.Ask":          "AFXDP.Shared",

@@ -101,6 +101,14 @@ func (m *streamModel) consume() {
 		pos := m.read.Add(seq.Size(from))
 		m.s.CopyAt(pos, p)
 		expect(m.t, "copy", pos, p)
+		for got := 0; got < len(p); {
+			piece := m.s.LendAt(pos.Add(seq.Size(got)), len(p)-got)
+			if len(piece) == 0 || len(piece) > len(p)-got {
+				m.t.Fatalf("%d of %d octets lent", len(piece), len(p)-got)
+			}
+			expect(m.t, "lend", pos.Add(seq.Size(got)), piece)
+			got += len(piece)
+		}
 	}
 }
 

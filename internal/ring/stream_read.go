@@ -1,7 +1,7 @@
 // The reader's end of a Stream. Only the reader may call what stands here.
 //
 //  1. Len says how much there is.
-//  2. Peek lends it in place, CopyAt copies any of it: neither consumes.
+//  2. Peek lends it in place, LendAt and CopyAt any part of it: none consumes.
 //  3. Advance consumes, and follows the writer into the newer ring.
 
 package ring
@@ -67,6 +67,25 @@ func (s Stream) CopyAt(pos seq.Value, p []byte) {
 	if len(p) > 0 {
 		s.copyOut(p, s.Refs.at(newest), pos)
 	}
+}
+
+// LendAt returns octets from pos on in place: up to n, fewer where they run over
+// the end of a ring's memory or into the newer ring, but never none of some. They
+// must lie between ReadPos and WritePos, and are good until they are consumed. It
+// panics otherwise.
+func (s Stream) LendAt(pos seq.Value, n int) []byte {
+	read, write := s.ReadPos(), s.WritePos()
+	if pos.Minus(read) > write.Minus(read) || n > int(write.Minus(pos)) {
+		panic("ring: lent outside the octets that are there")
+	}
+	e, newest := s.R.epoch.Load(), s.W.epoch.Load()
+	if e != newest && pos.Less(s.seal()) {
+		n = min(n, int(s.seal().Minus(pos)))
+	} else {
+		e = newest
+	}
+	a, _ := pieces(s.Mem.Bytes(s.Refs.at(e)), pos, n)
+	return a
 }
 
 // Advance consumes the octets before to, which may then be overwritten. It

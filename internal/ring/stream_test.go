@@ -217,6 +217,8 @@ func TestStream_PanicsOnBrokenPromises(t *testing.T) {
 	mustPanic(t, "a publish backwards", func() { s.Publish(wrap.Add(99)) })
 	mustPanic(t, "a copy before read", func() { s.CopyAt(wrap.Sub(1), make([]byte, 1)) })
 	mustPanic(t, "a copy beyond write", func() { s.CopyAt(wrap.Add(50), make([]byte, 51)) })
+	mustPanic(t, "octets lent before read", func() { s.LendAt(wrap.Sub(1), 1) })
+	mustPanic(t, "octets lent beyond write", func() { s.LendAt(wrap.Add(50), 51) })
 	mustPanic(t, "an advance beyond write", func() { s.Advance(wrap.Add(101)) })
 	mustPanic(t, "an advance backwards", func() { s.Advance(wrap.Sub(1)) })
 	mustPanic(t, "a second first ring", func() { s.Attach(refOf(0, 0)) })

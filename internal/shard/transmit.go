@@ -181,12 +181,15 @@ func (s *Shard) finish(b []byte, src, dst wire.IPv4, mac wire.MAC, tos uint8) {
 	segment := b[tcpAt:]
 	f := &s.tx[s.txUsed]
 	f.Flags = 0
-	if s.info.TxChecksum && mac != s.mac() {
+	switch {
+	case s.info.TxChecksum && mac != s.mac():
 		// The device adds the sum over the segment to what the field holds.
 		sum := wire.Fold(wire.PseudoSum(src, dst, wire.ProtoTCP, len(segment)))
 		binary.BigEndian.PutUint16(segment[checksumAt:], sum)
 		f.Flags, f.ChecksumStart, f.ChecksumOffset = link.WantChecksum, tcpAt, checksumAt
-	} else {
+	case s.sumsText: // when it was copied
+		wire.PutTCPChecksumOver(src, dst, segment)
+	default:
 		wire.PutTCPChecksum(src, dst, segment)
 	}
 	s.host.PutHeader(b[ipAt:], wire.ProtoTCP, tos, src, dst, len(b)-ipAt)

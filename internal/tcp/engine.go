@@ -50,6 +50,7 @@ type Config struct {
 	SndBufMax      int
 	IdleRings      time.Duration // rings of an idle connection go back after this
 	ChallengeLimit int           // challenge ACKs per connection and second
+	SumText        bool          // Output sums text as it copies it: see there
 }
 
 // DefaultConfig returns the defaults.

@@ -19,7 +19,8 @@ import (
 
 // Output writes one whole TCP segment into b, which has room for the path's
 // largest, and returns its length; 0 when t has nothing to send now. The
-// checksum field is left to the caller, who knows the device.
+// checksum is left to the caller, who knows the device; but with Config.SumText
+// its field holds the sum of the text: what wire.PutTCPChecksumOver completes.
 func (e *Engine) Output(t *TCB, b []byte, now mono.Time) int {
 	if t.want&WantControl != 0 {
 		t.want &^= WantControl
@@ -221,7 +222,7 @@ func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 		t.flags |= flagPingPong // the answer carries the ACK
 	}
 	n := e.putHeader(t, b, &h, now)
-	e.tx(t).CopyAt(p.seq, b[n:n+int(p.n)])
+	e.putOctets(t, b[:n+int(p.n)], n, p.seq)
 	t.flags &^= flagForce
 	before := t.sentAt
 	inBurst := before == now
@@ -251,6 +252,27 @@ func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 	}
 	e.Stats.OctetsOut += uint64(p.n)
 	return n + int(p.n)
+}
+
+// putOctets fills a segment behind its header, n octets, from the send ring.
+func (e *Engine) putOctets(t *TCB, b []byte, n int, from seq.Value) {
+	tx, text := e.tx(t), b[n:]
+	if !e.cfg.SumText {
+		tx.CopyAt(from, text)
+		return
+	}
+	sum, isOdd := uint64(0), false
+	for len(text) > 0 {
+		piece := tx.LendAt(from, len(text))
+		if sum = wire.SumCopy(text, piece, sum); len(piece)&1 != 0 {
+			sum, isOdd = wire.Odd(sum), !isOdd
+		}
+		from, text = from.Add(seq.Size(len(piece))), text[len(piece):]
+	}
+	if isOdd {
+		sum = wire.Odd(sum)
+	}
+	wire.PutTCPTextSum(b, sum)
 }
 
 // endsBundle reports that the segment just sent ends a bundle of several. A

@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/slab"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/tcp/cc"
+	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
 func TestOutput_PSHEndsWhatWasWritten(t *testing.T) {
@@ -404,5 +406,29 @@ func TestAccount_OfBusyAndLimitedTime(t *testing.T) {
 	i := r.e.Info(r.c, r.now)
 	if i.Busy != 150*time.Millisecond || i.WindowLimited != 100*time.Millisecond {
 		t.Errorf("busy %v, limited %v", i.Busy, i.WindowLimited)
+	}
+}
+
+// A piece of odd length before the ring's end turns the sum of what follows.
+func TestOutput_SumsTextAsItCopiesIt(t *testing.T) {
+	r := established(t, renoSYN, func(c *Config) { c.SumText = true })
+	odd := 0
+	for at := 1; at < 200_000; at += 999 {
+		r.write(999)
+		n := r.e.Output(r.c, r.frame[:], r.now)
+		header := int(r.frame[12] >> 4 * 4)
+		text := r.frame[header:n]
+		want := wire.Fold(wire.Sum(text, 0))
+		if got := binary.BigEndian.Uint16(r.frame[16:18]); len(text) != 999 || got != want {
+			t.Fatalf("at %d: %d octets with sum %#x, want %#x", at, len(text), got, want)
+		}
+		tx := r.e.tx(r.c)
+		if first := len(tx.LendAt(tx.ReadPos(), 999)); first < 999 && first%2 != 0 {
+			odd++
+		}
+		r.in(fmt.Sprintf(". 1 ack %d", at+999))
+	}
+	if odd == 0 {
+		t.Error("no text was split at an odd place")
 	}
 }

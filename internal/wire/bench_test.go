@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/bits"
 	"testing"
 
@@ -69,29 +70,57 @@ func TestPacketPath_DoesNotAllocate(t *testing.T) {
 	}
 }
 
-func benchmarkSum(b *testing.B, n int) {
-	buf := make([]byte, n)
-	b.SetBytes(int64(n))
-	s := uint64(0)
-	for b.Loop() {
-		s = Sum(buf, s)
+// sumLengths are those of a header, a small request, a full segment and text of
+// a jumbo frame; the others show where assembly begins to pay.
+var sumLengths = []int{20, 64, 96, 128, 192, 256, 1460, 8192}
+
+// BenchmarkSum is what leastWideSum was chosen from.
+func BenchmarkSum(b *testing.B) {
+	for _, way := range []struct {
+		name string
+		sum  func([]byte, uint64) uint64
+	}{{"portable", sumPortable}, {"avx2", sumAVX2}, {"chosen", Sum}} {
+		for _, n := range sumLengths {
+			b.Run(fmt.Sprintf("%s/%d", way.name, n), func(b *testing.B) {
+				buf := make([]byte, n)
+				b.SetBytes(int64(n))
+				s := uint64(0)
+				for b.Loop() {
+					s = way.sum(buf, s)
+				}
+			})
+		}
 	}
 }
 
-func BenchmarkSum_20(b *testing.B)   { benchmarkSum(b, 20) }
-func BenchmarkSum_64(b *testing.B)   { benchmarkSum(b, 64) }
-func BenchmarkSum_1460(b *testing.B) { benchmarkSum(b, 1460) }
-
-func BenchmarkSumCopy_1460(b *testing.B) {
-	src, dst := make([]byte, 1460), make([]byte, 1460)
-	b.SetBytes(1460)
-	s := uint64(0)
-	for b.Loop() {
-		s = SumCopy(dst, src, s)
+// BenchmarkSumCopy sets a copy and then a sum against both at once.
+func BenchmarkSumCopy(b *testing.B) {
+	for _, way := range []struct {
+		name string
+		do   func(dst, src []byte, initial uint64) uint64
+	}{
+		{"portable", sumCopyPortable},
+		{"copy+sum", func(dst, src []byte, initial uint64) uint64 {
+			copy(dst, src)
+			return Sum(src, initial)
+		}},
+		{"avx2", sumCopyAVX2},
+		{"chosen", SumCopy},
+	} {
+		for _, n := range sumLengths {
+			b.Run(fmt.Sprintf("%s/%d", way.name, n), func(b *testing.B) {
+				src, dst := make([]byte, n), make([]byte, n)
+				b.SetBytes(int64(n))
+				s := uint64(0)
+				for b.Loop() {
+					s = way.do(dst, src, s)
+				}
+			})
+		}
 	}
 }
 
-// BenchmarkSumCopy_1460_OneLoop is the form that SumCopy is not, and why.
+// BenchmarkSumCopy_1460_OneLoop is the form that sumCopyPortable is not, and why.
 func BenchmarkSumCopy_1460_OneLoop(b *testing.B) {
 	src, dst := make([]byte, 1460), make([]byte, 1460)
 	b.SetBytes(1460)

@@ -1,4 +1,5 @@
-// The Internet checksum (RFC 1071): eight octets at a time.
+// The Internet checksum (RFC 1071): eight octets at a time, or thirty-two where
+// the processor has AVX2 (checksum_amd64.s).
 //
 // A partial sum is a ones' complement number of 64 bits whose octets stand in
 // little-endian order, because that is how the machines that matter load them.
@@ -15,8 +16,35 @@ import (
 	"math/bits"
 )
 
+// What is shorter is not worth a call into assembly: see BenchmarkSum and
+// BenchmarkSumCopy.
+const (
+	leastWideSum  = 80
+	leastWideCopy = 64
+)
+
 // Sum adds the octets of b to a partial sum.
 func Sum(b []byte, initial uint64) uint64 {
+	if hasAVX2 && len(b) >= leastWideSum {
+		return sumAVX2(b, initial)
+	}
+	return sumPortable(b, initial)
+}
+
+// SumCopy copies src to the beginning of dst and adds its octets to a partial
+// sum. dst must be at least as long as src, and they must not overlap.
+func SumCopy(dst, src []byte, initial uint64) uint64 {
+	if hasAVX2 && len(src) >= leastWideCopy {
+		return sumCopyAVX2(dst[:len(src)], src, initial)
+	}
+	return sumCopyPortable(dst, src, initial)
+}
+
+// Odd turns a partial sum for a part that begins at an odd place, and turns it
+// back after that part (RFC 1071 §2(B)).
+func Odd(sum uint64) uint64 { return bits.RotateLeft64(sum, 8) }
+
+func sumPortable(b []byte, initial uint64) uint64 {
 	s, c := initial, uint64(0)
 	for len(b) >= 64 {
 		p := (*[64]byte)(b)
@@ -38,13 +66,12 @@ func Sum(b []byte, initial uint64) uint64 {
 	return s + c // no second carry: a tail is below 2⁵⁶, so that s is not all ones now
 }
 
-// SumCopy copies src to the beginning of dst and adds its octets to a partial
-// sum. dst must be at least as long as src. A segment fits in the first-level
-// cache, so a wide copy and then a sum are faster than one loop that does both
-// with eight octets at a time: see BenchmarkSumCopy.
-func SumCopy(dst, src []byte, initial uint64) uint64 {
+// sumCopyPortable makes a wide copy and then a sum: faster than one loop that
+// does both with eight octets at a time, since a segment fits in the
+// first-level cache.
+func sumCopyPortable(dst, src []byte, initial uint64) uint64 {
 	copy(dst[:len(src)], src)
-	return Sum(src, initial)
+	return sumPortable(src, initial)
 }
 
 // tail is the last 0..7 octets as a number, as if zeros followed them.

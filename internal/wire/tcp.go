@@ -129,13 +129,22 @@ func TCPChecksumOK(src, dst IPv4, segment []byte) bool {
 func PutTCPChecksum(src, dst IPv4, segment []byte) {
 	p := (*[TCPHeaderLen]byte)(segment)
 	p[16], p[17] = 0, 0
-	PutTCPSum(segment, Sum(segment, PseudoSum(src, dst, ProtoTCP, len(segment))))
+	binary.BigEndian.PutUint16(p[16:18], ^Fold(Sum(segment, PseudoSum(src, dst, ProtoTCP, len(segment)))))
 }
 
-// PutTCPSum writes the checksum from a partial sum that covers the
-// pseudo-header, the header with a zero checksum field, and the payload. It is
-// for callers that summed the payload while they copied it.
-func PutTCPSum(header []byte, sum uint64) {
-	p := (*[TCPHeaderLen]byte)(header)
+// PutTCPTextSum writes the partial sum of a segment's text into its checksum field,
+// for PutTCPChecksumOver. It is for callers that sum the text while they copy it.
+func PutTCPTextSum(segment []byte, sum uint64) {
+	p := (*[TCPHeaderLen]byte)(segment)
+	binary.BigEndian.PutUint16(p[16:18], Fold(sum))
+}
+
+// PutTCPChecksumOver is PutTCPChecksum for a segment whose checksum field holds
+// the sum of its text, 0 if there is none: the field stands at an even place, so
+// that the header's own sum counts it.
+func PutTCPChecksumOver(src, dst IPv4, segment []byte) {
+	p := (*[TCPHeaderLen]byte)(segment)
+	header := segment[:p[12]>>4*4]
+	sum := Sum(header, PseudoSum(src, dst, ProtoTCP, len(segment)))
 	binary.BigEndian.PutUint16(p[16:18], ^Fold(sum))
 }

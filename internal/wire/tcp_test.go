@@ -74,16 +74,20 @@ func TestTCPChecksum_CoversPseudoHeaderHeaderAndPayload(t *testing.T) {
 	}
 }
 
-func TestPutTCPSum_EqualsPutTCPChecksum(t *testing.T) {
-	src, dst, payload := addr("192.0.2.1"), addr("192.0.2.2"), []byte("an odd payload.")
-	b := make([]byte, TCPHeaderLen+len(payload))
-	PutTCP(b, &TCP{SrcPort: 1, DstPort: 2, HeaderLen: TCPHeaderLen})
-	sum := SumCopy(b[TCPHeaderLen:], payload, PseudoSum(src, dst, ProtoTCP, len(b)))
-	PutTCPSum(b, Sum(b[:TCPHeaderLen], sum)) // the odd part is last on the wire, and its sum may come first
-	want := bytes.Clone(b)
-	PutTCPChecksum(src, dst, want)
-	if !bytes.Equal(b, want) {
-		t.Fatalf("% x, want % x", b, want)
+func TestPutTCPChecksumOver_CountsTheTextsSum(t *testing.T) {
+	src, dst := addr("192.0.2.1"), addr("192.0.2.2")
+	for _, payload := range []string{"", "x", "an odd payload.", "\xff\xff", "\x00"} {
+		b := make([]byte, TCPMaxHeaderLen+len(payload))
+		PutTCP(b, &TCP{SrcPort: 1, DstPort: 2, HeaderLen: TCPHeaderLen + TimestampLen, Checksum: 77})
+		PutOptions(b[TCPHeaderLen:], &Options{Present: HasTimestamp, TSVal: 3, TSEcr: 4}, false)
+		b = b[:TCPHeaderLen+TimestampLen+len(payload)]
+		PutTCPTextSum(b, SumCopy(b[TCPHeaderLen+TimestampLen:], []byte(payload), 0))
+		want := bytes.Clone(b)
+		PutTCPChecksumOver(src, dst, b)
+		PutTCPChecksum(src, dst, want)
+		if !bytes.Equal(b, want) {
+			t.Fatalf("%q: % x, want % x", payload, b, want)
+		}
 	}
 }
 
