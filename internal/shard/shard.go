@@ -116,7 +116,6 @@ type Shard struct {
 	over      sock.Errno // why everything was aborted, and nothing is opened any more
 	isDown    bool       // the link: what is sent is lost
 	isStalled bool       // the device had no frame for what was to be sent last
-	sumsText  bool       // the engine sums text while it copies it
 
 	drops    [drop.NumReasons]uint64
 	counters counters
@@ -170,8 +169,7 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 			return nil, fmt.Errorf("shard: no way to gateway %v", r.Gateway)
 		}
 	}
-	s.sumsText = !s.info.TxChecksum // which is even less work
-	cfg.TCP.SumText = s.sumsText
+	cfg.TCP.Sums = !s.info.TxChecksum // which is even less work
 	s.engine = tcp.New(cfg.TCP, tcp.Resources{
 		Blocks: blocks,
 		Pool:   s.pool,
