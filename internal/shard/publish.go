@@ -50,11 +50,12 @@ func (s *Shard) publish(now mono.Time) {
 			continue // freed since it was touched
 		}
 		t := s.tcbs.At(i)
-		t.SetListed(t.Listed() &^ touchedBit)
 		s.publishOne(t, i, now)
 	}
 }
 
+// publishOne leaves the touched bit set until it has taken everything: what the
+// handler does with this connection is published with it.
 func (s *Shard) publishOne(t *tcp.TCB, i slab.Index, now mono.Time) {
 	v := t.TakeVerdict()
 	if v&tcp.Opened != 0 {
@@ -71,6 +72,7 @@ func (s *Shard) publishOne(t *tcp.TCB, i slab.Index, now mono.Time) {
 		s.enterTimeWait(t, i, now)
 		v |= t.TakeVerdict()
 	}
+	t.SetListed(t.Listed() &^ touchedBit)
 	if v&tcp.TimersMoved != 0 {
 		s.schedule(t, i)
 	}

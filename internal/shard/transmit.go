@@ -146,7 +146,12 @@ func (s *Shard) sendList(n uint8, now mono.Time) {
 			return
 		}
 		sent := s.send(t, now)
-		s.touch(t)
+		if t.SettleTimers() { // nothing else is new, as nearly always
+			s.schedule(t, t.Slot())
+		}
+		if sent == 0 || t.HasNews() {
+			s.touch(t)
+		}
 		if sent > 0 {
 			s.file(t)
 		}

@@ -219,6 +219,16 @@ func (t *TCB) TakeVerdict() Verdict {
 	return v
 }
 
+// SettleTimers is TakeVerdict if the only news is that NextTimer has changed: it
+// reports whether that was so.
+func (t *TCB) SettleTimers() bool {
+	if t.verdict != TimersMoved {
+		return false
+	}
+	t.verdict = 0
+	return true
+}
+
 // HasNews reports whether TakeVerdict would return something.
 func (t *TCB) HasNews() bool { return t.verdict != 0 }
 

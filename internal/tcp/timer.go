@@ -13,13 +13,15 @@ import (
 
 // NextTimer returns when Timeout wants to be called; Never if it does not.
 func (t *TCB) NextTimer() mono.Time {
-	next := mono.Never
-	for _, at := range [...]mono.Time{t.rexmtAt, t.ackAt, t.keepAt, t.idleAt, t.lossAt} {
-		if at != 0 && at < next {
-			next = at
-		}
-	}
-	return next
+	// One that is off is 0: less one, as a number without a sign, it is the last.
+	next := min(
+		uint64(t.rexmtAt)-1,
+		uint64(t.ackAt)-1,
+		uint64(t.keepAt)-1,
+		uint64(t.idleAt)-1,
+		uint64(t.lossAt)-1,
+	)
+	return mono.Time(min(next, uint64(mono.Never)-1) + 1)
 }
 
 // due reports a timer that has expired and switches it off.
