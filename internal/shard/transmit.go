@@ -33,7 +33,7 @@ func (s *Shard) frames() int {
 	if s.arp.HasOutput() || s.host.HasOutput() {
 		n += 8
 	}
-	return min(n, batch)
+	return min(n, s.frameMax)
 }
 
 // transmit fills and sends at most one batch of frames.

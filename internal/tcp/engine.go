@@ -51,6 +51,7 @@ type Config struct {
 	IdleRings      time.Duration // rings of an idle connection go back after this
 	ChallengeLimit int           // challenge ACKs per connection and second
 	SumText        bool          // Output sums text as it copies it: see there
+	LoneFIN        bool          // a FIN does not ride on text: to see what that is worth
 }
 
 // DefaultConfig returns the defaults.

@@ -158,7 +158,7 @@ func (e *Engine) planNew(t *TCB, now mono.Time) (plan, bool) {
 	if int64(p.n) > int64(room) {
 		p.n, p.small = seq.Size(max(room, 0)), true
 	}
-	p.fin = t.has(flagFinQueued) && p.n == avail && int64(room) > int64(p.n)
+	p.fin = t.has(flagFinQueued) && p.n == avail && int64(room) > int64(p.n) && (p.n == 0 || !e.cfg.LoneFIN)
 	if p.n == 0 && !p.fin || !t.worthSending(p, avail, full) {
 		if p.n < min(avail, full) {
 			e.waitsFor(t, waitsWindow, now)
