@@ -59,11 +59,25 @@ func (r Ref) Size() int {
 	return MinSize / 2 << (r & (1<<classBits - 1))
 }
 
-// Memory resolves Refs. It is a value that never changes: hand out copies.
-type Memory struct{ mem []byte }
+// colour is where in the ring a stream that was empty begins: a cache line that
+// differs from that of the rings beside it.
+func (r Ref) colour() int { return int(r.unit()>>max(r.class(), 0)) % colours * cacheLine }
+
+// colours is how many such lines there are: a page's.
+const colours = MinSize / cacheLine
+
+// Memory resolves Refs. It never changes.
+type Memory struct {
+	mem  []byte
+	own  bool // of streams that have both ends on the shard
+	twin *Memory
+}
+
+// Own returns the same memory for streams of which both ends belong to the shard.
+func (m *Memory) Own() *Memory { return m.twin }
 
 // Bytes returns the octets of r; nil for no ring.
-func (m Memory) Bytes(r Ref) []byte {
+func (m *Memory) Bytes(r Ref) []byte {
 	if r == 0 {
 		return nil
 	}
@@ -109,8 +123,9 @@ func NewPool(mem []byte) (*Pool, error) {
 	if n == 0 || uint64(len(mem)) > MaxMemory {
 		return nil, fmt.Errorf("ring: pool of %d octets: want %d to %d", len(mem), spanSize, uint64(MaxMemory))
 	}
+	mem = mem[: n*spanSize : n*spanSize]
 	return &Pool{
-		memory: Memory{mem: mem[: n*spanSize : n*spanSize]},
+		memory: Memory{mem: mem, twin: &Memory{mem: mem, own: true}},
 		spans:  make([]span, n+1),
 		links:  make([]uint32, n*unitsPerSpan),
 	}, nil
@@ -123,7 +138,7 @@ func Links(n int) int { return n/MinSize*4 + (n/spanSize+1)*24 }
 func (p *Pool) FIFO() { p.fifo = true }
 
 // Memory returns what resolves the Pool's Refs.
-func (p *Pool) Memory() Memory { return p.memory }
+func (p *Pool) Memory() *Memory { return &p.memory }
 
 // Bytes returns the octets of r.
 func (p *Pool) Bytes(r Ref) []byte { return p.memory.Bytes(r) }

@@ -146,6 +146,9 @@ func (m *streamModel) rings() {
 func TestStream_FollowsTheModel(t *testing.T) {
 	for seed := range uint64(4) {
 		s, p := attached(t, wrap.Sub(seq.Size(seed)*50_000), MinSize)
+		if seed&1 != 0 {
+			s.Mem = s.Mem.Own()
+		}
 		m := &streamModel{
 			t: t, rng: rand.New(rand.NewPCG(5, seed)), s: s, p: p,
 			read: s.ReadPos(), write: s.WritePos(), stored: map[seq.Value]bool{},
@@ -168,7 +171,7 @@ func TestStream_FollowsTheModel(t *testing.T) {
 			if used := int(s.Len() + s.Free()); used != int(s.Size()) {
 				t.Fatalf("seed %d, step %d: len + free = %d in a ring of %d", seed, step, used, s.Size())
 			}
-			if e := s.W.epoch.Load(); e != epoch {
+			if e := s.W.epoch.load(); e != epoch {
 				epoch = e
 				switches++
 			}

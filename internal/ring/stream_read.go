@@ -23,7 +23,7 @@ func (s Stream) Peek() (a, b []byte) {
 	}
 	// The epochs are loaded after write: a switch that came before what we
 	// found is seen, and one that came after it does not matter to it.
-	e, newest := s.R.epoch.Load(), s.W.epoch.Load()
+	e, newest := s.R.epoch.load(), s.W.epoch.load()
 	if e != newest {
 		if left := s.seal().Minus(read); left > 0 {
 			n = min(n, left)
@@ -31,7 +31,7 @@ func (s Stream) Peek() (a, b []byte) {
 			e = newest // drained before the switch: consume will follow
 		}
 	}
-	return pieces(s.Mem.Bytes(s.Refs.at(e)), read, int(n))
+	return s.pieces(s.Refs.at(e), read, int(n))
 }
 
 // Read copies octets into p, consumes them, and returns how many.
@@ -58,14 +58,14 @@ func (s Stream) CopyAt(pos seq.Value, p []byte) {
 	if pos.Minus(read) > write.Minus(read) || len(p) > int(write.Minus(pos)) {
 		panic("ring: read outside the octets that are there")
 	}
-	e, newest := s.R.epoch.Load(), s.W.epoch.Load()
+	e, newest := s.R.epoch.load(), s.W.epoch.load()
 	if e != newest && pos.Less(s.seal()) {
 		n := min(len(p), int(s.seal().Minus(pos)))
-		copyOut(p[:n], s.Mem.Bytes(s.Refs.at(e)), pos)
+		s.copyOut(p[:n], s.Refs.at(e), pos)
 		pos, p = pos.Add(seq.Size(n)), p[n:]
 	}
 	if len(p) > 0 {
-		copyOut(p, s.Mem.Bytes(s.Refs.at(newest)), pos)
+		s.copyOut(p, s.Refs.at(newest), pos)
 	}
 }
 
@@ -101,8 +101,8 @@ func (s Stream) Advance(to seq.Value) {
 // consume publishes a new read position. The epoch follows as soon as nothing
 // is left before the seal, so that the shard may offer the next ring.
 func (s Stream) consume(to seq.Value) {
-	s.R.read.Store(uint32(to))
-	if e := s.W.epoch.Load(); s.R.epoch.Load() != e && to.GreaterEq(s.seal()) {
-		s.R.epoch.Store(e)
+	s.R.read.store(uint32(to), s.Mem.own)
+	if e := s.W.epoch.load(); s.R.epoch.load() != e && to.GreaterEq(s.seal()) {
+		s.R.epoch.store(e, s.Mem.own)
 	}
 }

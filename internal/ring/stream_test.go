@@ -63,8 +63,8 @@ func mustPanic(t *testing.T, what string, f func()) {
 }
 
 func TestStream_HalvesHaveAFixedLayout(t *testing.T) {
-	if w, r, f := unsafe.Sizeof(WriterHalf{}), unsafe.Sizeof(ReaderHalf{}), unsafe.Sizeof(Refs{}); w != 12 || r != 8 || f != 8 {
-		t.Errorf("sizes %d, %d, %d: the blocks of internal/sock are laid out for 12, 8, 8", w, r, f)
+	if w, r, f := unsafe.Sizeof(WriterHalf{}), unsafe.Sizeof(ReaderHalf{}), unsafe.Sizeof(Refs{}); w != 16 || r != 8 || f != 8 {
+		t.Errorf("sizes %d, %d, %d: the blocks of internal/sock are laid out for 16, 8, 8", w, r, f)
 	}
 }
 
@@ -127,20 +127,68 @@ func TestWrite_TakesWhatFits(t *testing.T) {
 }
 
 func TestReserve_LendsTheFreeSpace(t *testing.T) {
-	s, _ := attached(t, wrap.Add(100), 4096)
+	s, _ := attached(t, wrap, 4096)
+	s.Write(text(wrap, 100))
+	s.Advance(wrap.Add(99)) // so that it does not begin anew
 	a, b := s.Reserve()
-	if len(a) != 3996 || len(b) != 100 || cap(a) != 3996 || cap(b) != 100 {
-		t.Fatalf("pieces of %d and %d, want 3996 to the end of the memory and 100", len(a), len(b))
+	if len(a) != 3996 || len(b) != 99 || cap(a) != 3996 || cap(b) != 99 {
+		t.Fatalf("pieces of %d and %d, want 3996 to the end of the memory and 99", len(a), len(b))
 	}
 	copy(a, text(wrap.Add(100), 3996))
-	copy(b, text(wrap.Add(4096), 100))
+	copy(b, text(wrap.Add(4096), 99))
 	s.Publish(wrap.Add(4096 + 50))
+	s.Advance(wrap.Add(100))
 	a, b = s.Peek()
 	if len(a) != 3996 || len(b) != 50 {
 		t.Fatalf("readable pieces of %d and %d", len(a), len(b))
 	}
 	expect(t, "first piece", wrap.Add(100), a)
 	expect(t, "second piece", wrap.Add(4096), b)
+}
+
+func TestStream_BeginsAnewWhenItIsEmpty(t *testing.T) {
+	p := newPool(t, 1)
+	rings := [2]Stream{newStream(p, wrap), newStream(p, wrap)}
+	var places [2]*byte
+	for i, s := range rings {
+		s.Attach(p.Get(MinSize))
+		for round := range 100 {
+			s.Write(text(s.WritePos(), 64))
+			a, b := s.Peek()
+			expect(t, "request", s.ReadPos(), a)
+			if round > 0 && &a[0] != places[i] || len(b) > 0 {
+				t.Fatalf("round %d of ring %d: a request stands elsewhere than the one before", round, i)
+			}
+			places[i] = &a[0]
+			s.Advance(s.WritePos())
+		}
+	}
+	at := func(i int) int { // within the ring
+		s := rings[i]
+		return s.index(s.WritePos(), MinSize)
+	}
+	if at(0)/cacheLine == at(1)/cacheLine {
+		t.Errorf("neighbours begin at %d and %d: their lines compete for one place in the cache", at(0), at(1))
+	}
+}
+
+func TestStream_DoesNotBeginAnewWhileOctetsStandInIt(t *testing.T) {
+	s, _ := attached(t, wrap, MinSize)
+	s.Write(text(wrap, 100))
+	base := s.W.base.load()
+	s.Write(text(wrap.Add(100), 100))
+	s.Advance(wrap.Add(50))
+	s.Write(text(wrap.Add(200), 10))
+	if s.W.base.load() != base {
+		t.Error("the octets that wait stand at other places now")
+	}
+	s.Advance(wrap.Add(210))
+	s.WriteAt(wrap.Add(300), text(wrap.Add(300), 20))
+	s.WriteAt(wrap.Add(210), text(wrap.Add(210), 90))
+	s.Publish(wrap.Add(320))
+	if s.W.base.load() != base {
+		t.Error("octets beyond a gap stand at other places now")
+	}
 }
 
 func TestWriteAt_StoresBeyondAGap(t *testing.T) {

@@ -40,7 +40,7 @@ func (s Stream) WriteAt(pos seq.Value, p []byte) {
 	if first < s.WritePos().Minus(read) || first > size || len(p) > int(size-first) {
 		panic("ring: write outside the free space")
 	}
-	copyIn(s.Mem.Bytes(r), pos, p)
+	s.copyIn(r, pos, p)
 }
 
 // Publish makes the octets before to visible. They must have been written; it
@@ -50,7 +50,7 @@ func (s Stream) Publish(to seq.Value) {
 	if n := to.Minus(read); n < s.WritePos().Minus(read) || n > s.Size() {
 		panic("ring: publish outside the free space")
 	}
-	s.W.write.Store(uint32(to))
+	s.W.write.store(uint32(to), s.Mem.own)
 }
 
 // Write copies as much of p as fits, publishes it, and returns how much that
@@ -64,22 +64,26 @@ func (s Stream) Write(p []byte) int {
 	if n == 0 {
 		return 0
 	}
-	w := s.WritePos()
-	copyIn(s.Mem.Bytes(s.present()), w, p[:n])
-	s.W.write.Store(uint32(w.Add(seq.Size(n))))
+	s.append(s.present(), s.WritePos(), s.ReadPos(), p[:n])
 	return n
 }
 
 // Append writes all of p at the end and publishes it, or reports that the present
 // ring has no room for it. Nothing may have been stored beyond the end.
 func (s Stream) Append(p []byte) bool {
-	r, w := s.present(), s.WritePos()
-	if len(p) > r.Size()-int(w.Minus(s.ReadPos())) {
+	r, w, read := s.present(), s.WritePos(), s.ReadPos()
+	if len(p) > r.Size()-int(w.Minus(read)) {
 		return false
 	}
-	copyIn(s.Mem.Bytes(r), w, p)
-	s.W.write.Store(uint32(w.Add(seq.Size(len(p)))))
+	s.append(r, w, read, p)
 	return true
+}
+
+// append writes p, for which there is room, and publishes it.
+func (s Stream) append(r Ref, write, read seq.Value, p []byte) {
+	s.rewind(r, write, read)
+	s.copyIn(r, write, p)
+	s.W.write.store(uint32(write.Add(seq.Size(len(p)))), s.Mem.own)
 }
 
 // Reserve returns the free space in place, in two pieces where it runs over
@@ -90,7 +94,9 @@ func (s Stream) Reserve() (a, b []byte) {
 	if n == 0 {
 		return nil, nil
 	}
-	return pieces(s.Mem.Bytes(s.present()), s.WritePos(), n)
+	r, w := s.present(), s.WritePos()
+	s.rewind(r, w, s.ReadPos())
+	return s.pieces(r, w, n)
 }
 
 // Switch seals the present ring at write and goes on in the ring on offer. It
@@ -104,18 +110,17 @@ func (s Stream) Switch() bool { return s.SwitchCopy(nil) }
 // The reader may read the older ring meanwhile: octets beyond write are none
 // of its business. The seal is stored before the epoch that makes it count.
 func (s Stream) SwitchCopy(ranges []seq.Range) bool {
-	e := s.W.epoch.Load()
+	e := s.W.epoch.load()
 	present, offer := s.Refs.at(e), s.Refs.at(e+1)
 	if offer.Size() <= present.Size() {
 		return false // none, or the older ring
 	}
-	from, to := s.Mem.Bytes(present), s.Mem.Bytes(offer)
 	for _, r := range ranges {
-		a, b := pieces(from, r.First, int(r.Len()))
-		copyIn(to, r.First, a)
-		copyIn(to, r.First.Add(seq.Size(len(a))), b)
+		a, b := s.pieces(present, r.First, int(r.Len()))
+		s.copyIn(offer, r.First, a)
+		s.copyIn(offer, r.First.Add(seq.Size(len(a))), b)
 	}
-	s.W.seal.Store(s.W.write.Load())
-	s.W.epoch.Store(e + 1)
+	s.W.seal.store(s.W.write.load(), s.Mem.own)
+	s.W.epoch.store(e+1, s.Mem.own)
 	return true
 }

@@ -73,8 +73,14 @@ func (s *Shard) Dial(local, remote wire.IPv4, localPort, remotePort uint16) (sla
 	if why != sock.OK {
 		return 0, why
 	}
-	t.SetListed(t.Listed() | handledBit)
+	s.own(t)
 	return t.Slot(), sock.OK
+}
+
+// own makes a connection the handler's.
+func (s *Shard) own(t *tcp.TCB) {
+	t.SetListed(t.Listed() | handledBit)
+	s.blocks[t.Slot()].Own()
 }
 
 // Adopt makes a connection that an application has given up the handler's. It is
@@ -84,8 +90,7 @@ func (s *Shard) Adopt(h slab.Handle) (slab.Index, bool) {
 	if !ok {
 		return 0, false
 	}
-	t := s.tcbs.At(i)
-	t.SetListed(t.Listed() | handledBit)
+	s.own(s.tcbs.At(i))
 	return i, true
 }
 

@@ -162,6 +162,9 @@ func (s *Shard) accept(a *arrival, place uint32, floor seq.Value, afterFloor boo
 	l.oldest.push(s.tcbs.Handle(i), l.synLimit)
 	t := s.tcbs.At(i)
 	s.engine.Accept(t, i, a.key, s.mtu(a.key, now), l.id(place), &a.seg, floor, afterFloor, now, l.settings...)
+	if l.handled {
+		s.blocks[i].Own()
+	}
 	s.touch(t)
 }
 

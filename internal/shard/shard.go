@@ -89,7 +89,7 @@ type Shard struct {
 	tcbs    *slab.Slab[tcp.TCB]
 	blocks  []sock.Block
 	waiters waiters
-	memory  ring.Memory
+	memory  *ring.Memory
 	pool    *ring.Pool
 	dials   map[slab.Index]uint64 // active opens in progress: tokens
 

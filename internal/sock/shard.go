@@ -10,31 +10,44 @@ import (
 
 // Reset prepares the block for a new connection that has no rings yet.
 func (b *Block) Reset() {
-	b.ready.Store(0)
-	b.errno.Store(uint32(OK))
+	b.ready, b.errno, b.own = 0, uint32(OK), false // nobody else looks
 	b.rxNotify.Store(0)
 	b.Account, b.Rare = Account{}, Rare{}
 }
 
+// Own says that the application is a handler of the event door: nobody but the
+// shard touches the block from now on, until Reset.
+func (b *Block) Own() { b.own = true }
+
 // StartRx and StartTx set the first position of a direction: the octet after
 // the SYN.
-func (b *Block) StartRx(m ring.Memory, first seq.Value) {
+func (b *Block) StartRx(m *ring.Memory, first seq.Value) {
 	s := b.rx(m)
 	s.Reset(first)
 	b.SetNotify(first.Add(1 << 30))
 }
 
 // StartTx sets the first position of the sending direction.
-func (b *Block) StartTx(m ring.Memory, first seq.Value) {
+func (b *Block) StartTx(m *ring.Memory, first seq.Value) {
 	s := b.tx(m)
 	s.Reset(first)
 }
 
 // Rx returns the receive stream, which the shard writes.
-func (b *Block) Rx(m ring.Memory) ring.Stream { return b.rx(m) }
+func (b *Block) Rx(m *ring.Memory) ring.Stream {
+	if b.own {
+		m = m.Own()
+	}
+	return b.rx(m)
+}
 
 // Tx returns the send stream, which the shard reads.
-func (b *Block) Tx(m ring.Memory) ring.Stream { return b.tx(m) }
+func (b *Block) Tx(m *ring.Memory) ring.Stream {
+	if b.own {
+		m = m.Own()
+	}
+	return b.tx(m)
+}
 
 // Flags returns the ready word.
 func (b *Block) Flags() Ready { return b.load() }
@@ -65,7 +78,7 @@ func (b *Block) Raise(bits, wake Ready) Ready {
 // Break says that the connection is gone and why.
 func (b *Block) Break(why Errno) {
 	if b.load()&Broken == 0 {
-		b.errno.Store(uint32(why))
+		b.errno = uint32(why) // before the bit that makes it count
 		b.set(Broken)
 	}
 }
@@ -74,15 +87,26 @@ func (b *Block) Break(why Errno) {
 func (b *Block) Heard(bit Ready) { b.clear(bit) }
 
 // AttachTx gives the application its first send ring.
-func (b *Block) AttachTx(m ring.Memory, r ring.Ref) {
-	s := b.tx(m)
+func (b *Block) AttachTx(m *ring.Memory, r ring.Ref) {
+	s := b.Tx(m)
 	s.Attach(r)
+	if b.own {
+		b.ready |= uint32(TxRing)
+		return
+	}
 	b.set(TxRing)
 }
 
 // DetachTx takes the send ring back if all of it is acknowledged and the
 // application is not writing; it returns 0 if that was not so.
-func (b *Block) DetachTx(m ring.Memory) ring.Ref {
+func (b *Block) DetachTx(m *ring.Memory) ring.Ref {
+	if b.own {
+		s := b.Tx(m)
+		if s.Len() == 0 {
+			b.ready &^= uint32(TxRing)
+		}
+		return s.Detach()
+	}
 	for {
 		old := b.load()
 		if old&TxRing == 0 || old&TxBusy != 0 {
@@ -92,7 +116,7 @@ func (b *Block) DetachTx(m ring.Memory) ring.Ref {
 		if s.Len() != 0 {
 			return 0
 		}
-		if b.ready.CompareAndSwap(uint32(old), uint32(old&^TxRing)) {
+		if b.swap(old, old&^TxRing) {
 			break
 		}
 	}

@@ -19,7 +19,7 @@ const (
 type world struct {
 	tb   testing.TB
 	b    *Block
-	mem  ring.Memory
+	mem  *ring.Memory
 	pool *ring.Pool
 	mail *Mailbox
 	app  App

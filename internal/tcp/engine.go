@@ -111,7 +111,7 @@ type Engine struct {
 	cfg    Config
 	blocks []sock.Block // by slot
 	pool   *ring.Pool
-	mem    ring.Memory
+	mem    *ring.Memory
 	ranges *slab.Slab[rangeSet]
 	sent   *slab.Slab[sendLog]
 	key    prf.Key

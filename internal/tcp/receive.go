@@ -35,7 +35,7 @@ func (e *Engine) stepText(t *TCB, s *Segment, now mono.Time) drop.Reason {
 
 func (e *Engine) receiveInOrder(t *TCB, p []byte, now mono.Time) drop.Reason {
 	rx, hadHole := e.rx(t), t.ooo != 0
-	isThere := !hadHole && rx.Append(p)
+	isThere := !hadHole && (rx.Append(p) || !rx.HasRing() && e.enlarge(t, rx, len(p)) && rx.Append(p))
 	if !isThere && !e.store(t, t.rcvNxt, p) {
 		return e.drop(drop.NoRing) // not acknowledged, so it comes again
 	}
