@@ -78,13 +78,13 @@ func (s Stream) LendAt(pos seq.Value, n int) []byte {
 	if pos.Minus(read) > write.Minus(read) || n > int(write.Minus(pos)) {
 		panic("ring: lent outside the octets that are there")
 	}
-	e, newest := s.R.epoch.Load(), s.W.epoch.Load()
+	e, newest := s.R.epoch.load(), s.W.epoch.load()
 	if e != newest && pos.Less(s.seal()) {
 		n = min(n, int(s.seal().Minus(pos)))
 	} else {
 		e = newest
 	}
-	a, _ := pieces(s.Mem.Bytes(s.Refs.at(e)), pos, n)
+	a, _ := s.pieces(s.Refs.at(e), pos, n)
 	return a
 }
 
