@@ -59,7 +59,11 @@ var variants = []variant{
 	{name: "lists by priority", out: []string{"--without=priority-lists"}},
 	{name: "ACK decided after the application", out: []string{"--without=late-ack"}},
 	{name: "FIN on data", out: []string{"--without=fin-on-data"}},
-	{name: "compact TIME_WAIT", out: []string{"--without=compact-time-wait"}},
+	{
+		name: "compact TIME_WAIT", // as many slots as records, or the oldest would have to give way
+		with: []string{"--connections=1400000"},
+		out:  []string{"--connections=1400000", "--without=compact-time-wait"},
+	},
 	{name: "huge pages", with: []string{"--huge-pages"}, wantHugePage: true},
 	{name: "checksum folded into the copy", out: []string{"--without=folded-checksum"}},
 	{name: "checksum by AVX2", environment: "cpu.avx2=off"},
@@ -68,8 +72,12 @@ var variants = []variant{
 	{name: "event door : net door", out: []string{"--door=net"}, server: true},
 }
 
-// Ring memory of a half, MiB: little enough for huge pages.
-const ablateRings = 128
+// What both halves have: ring memory, MiB, little enough for huge pages; and
+// TIME_WAIT records for all connections of a run.
+const (
+	ablateRings     = 128
+	ablateTimeWaits = 1 << 20
+)
 
 type benchAblateCmd struct {
 	Pairs    int           `default:"7" help:"How often each is measured, with and without."`
@@ -236,7 +244,7 @@ func (a *ablation) measure(ctx context.Context, r *ablationRow, side int) error 
 		}
 	}
 	socket := "--socket=" + filepath.Join(a.dir, "memif")
-	common := []string{socket, fmt.Sprintf("--ring-memory=%d", ablateRings), "--json"}
+	common := []string{socket, "--json", fmt.Sprintf("--ring-memory=%d", ablateRings), fmt.Sprintf("--time-waits=%d", ablateTimeWaits)}
 	serve := slices.Concat([]string{"bench", "serve", "--addr=10.9.0.2/16"}, common, pinned(a.serverCore), args)
 	child, err := startEvents(ctx, here{}, anyCore, executable(), serve...)
 	if err != nil {

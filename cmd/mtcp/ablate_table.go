@@ -15,8 +15,12 @@ func (a *ablation) table() string {
 	c := a.cmd
 	fmt.Fprintf(&s, "Each technique with and without, %d interleaved pairs of %v: medians (lowest to highest); "+
 		"ratios are those of the pairs, and above 1 the technique helps. Both ends do without, but for the door.\n\n", c.Pairs, c.Duration)
-	fmt.Fprintf(&s, "- command: `mtcp bench ablate --pairs %d --duration %v --warmup %v -c %d --work %s`\n",
-		c.Pairs, c.Duration, c.Warmup, c.C, strings.Join(c.Work, ","))
+	only := ""
+	for _, name := range c.Only {
+		only += fmt.Sprintf(" --only %q", name)
+	}
+	fmt.Fprintf(&s, "- command: `mtcp bench ablate --pairs %d --duration %v --warmup %v -c %d --work %s%s`\n",
+		c.Pairs, c.Duration, c.Warmup, c.C, strings.Join(c.Work, ","), only)
 	fmt.Fprintf(&s, "- machine: %s; kernel %s; %s; %s\n", machine(), kernelRelease(), runtime.Version(), time.Now().Format("2006-01-02"))
 	fmt.Fprintf(&s, "- memif, MTU 1500, server on core %s, client on core %s; short and requests: 64 B each way on %d connections, event door; out, in: one stream\n",
 		coreName(a.serverCore), coreName(a.clientCore), c.C)

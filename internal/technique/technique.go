@@ -19,6 +19,8 @@ const (
 	Colouring                       // buffers lie an odd number of cache lines apart; without, a power of two
 	LIFO                            // what came back last goes out first; without, what waited longest
 	end
+
+	All = end - 1
 )
 
 var names = [...]string{
@@ -49,7 +51,7 @@ next:
 				continue next
 			}
 		}
-		return 0, fmt.Errorf("technique %q: one of %v", word, end-1)
+		return 0, fmt.Errorf("technique %q: one of %v", word, All)
 	}
 	return s, nil
 }

@@ -160,10 +160,8 @@ func TestSpec_WhatMakesNoSense(t *testing.T) {
 // compares with has to be right, too.
 func TestRun_WithoutAnyTechnique(t *testing.T) {
 	defer technique.Choose(technique.Choice{})
-	every := technique.PriorityLists | technique.LateAck | technique.FinOnData | technique.CompactTimeWait |
-		technique.FoldedChecksum | technique.Colouring | technique.LIFO
 	for _, batch := range []int{1, 0} {
-		technique.Choose(technique.Choice{Without: every, Batch: batch})
+		technique.Choose(technique.Choice{Without: technique.All, Batch: batch})
 		client, server, from := stacks(t, 2)
 		if err := Serve(server, 64); err != nil {
 			t.Fatal(err)
