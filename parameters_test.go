@@ -265,7 +265,7 @@ var notReached = map[string]string{
 	"tap.Settle":      "always",
 	"memif.Changed":   "to the log",
 
-	"stack.TCP.SumText": "whether the link fills in checksums",
+	"stack.TCP.Sums": "whether the link fills in checksums",
 
 	"stack.TCP.LoneFIN":       "for benchmarks",
 	"stack.Technique.Without": "for benchmarks",

@@ -118,7 +118,7 @@ type Shard struct {
 	over      sock.Errno          // why everything was aborted, and nothing is opened any more
 	isDown    bool                // the link: what is sent is lost
 	isStalled bool                // the device had no frame for what was to be sent last
-	sumsText  bool                // the engine sums text while it copies it
+	sums      bool                // the engine sums what it writes
 	frameMax  int                 // frames in a batch
 	acksFirst bool                // before applications run: without.go
 	lanes     [numLists + 1]uint8 // where a connection waits: its own list, unless there is only one

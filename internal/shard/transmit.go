@@ -128,7 +128,7 @@ func (s *Shard) sendReplies(now mono.Time) {
 		switch way {
 		case wayOpen:
 			n := s.engine.PutReply(b[tcpAt:], &r)
-			s.finish(b[:tcpAt+n], wire.IPv4(r.Key.LocalIP), dst, mac, 0)
+			s.finish(b[:tcpAt+n], wire.Sum(b[tcpAt:tcpAt+n], 0), wire.IPv4(r.Key.LocalIP), dst, mac, 0)
 		case wayAsked:
 			s.keepReply(&r)
 		default:
@@ -171,13 +171,14 @@ func (s *Shard) send(t *tcp.TCB, now mono.Time) int {
 		if n == 0 {
 			return sent
 		}
-		s.finish(b[:tcpAt+n], wire.IPv4(k.LocalIP), dst, mac, t.TOS())
+		s.finish(b[:tcpAt+n], s.engine.Sum(), wire.IPv4(k.LocalIP), dst, mac, t.TOS())
 	}
 	return maxSegments
 }
 
-// finish completes a TCP packet: checksum, IPv4 and Ethernet headers.
-func (s *Shard) finish(b []byte, src, dst wire.IPv4, mac wire.MAC, tos uint8) {
+// finish completes a TCP packet, of whose segment sum is the partial sum: checksum,
+// IPv4 and Ethernet headers.
+func (s *Shard) finish(b []byte, sum uint64, src, dst wire.IPv4, mac wire.MAC, tos uint8) {
 	segment := b[tcpAt:]
 	f := &s.tx[s.txUsed]
 	f.Flags = 0
@@ -187,10 +188,10 @@ func (s *Shard) finish(b []byte, src, dst wire.IPv4, mac wire.MAC, tos uint8) {
 		sum := wire.Fold(wire.PseudoSum(src, dst, wire.ProtoTCP, len(segment)))
 		binary.BigEndian.PutUint16(segment[checksumAt:], sum)
 		f.Flags, f.ChecksumStart, f.ChecksumOffset = link.WantChecksum, tcpAt, checksumAt
-	case s.sumsText: // when it was copied
-		wire.PutTCPChecksumOver(src, dst, segment)
-	default:
+	case !s.sums:
 		wire.PutTCPChecksum(src, dst, segment)
+	default:
+		wire.PutTCPSum(src, dst, segment, sum)
 	}
 	s.host.PutHeader(b[ipAt:], wire.ProtoTCP, tos, src, dst, len(b)-ipAt)
 	s.emit(b, mac, dst)

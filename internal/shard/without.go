@@ -26,8 +26,8 @@ func (s *Shard) choose(c *Config) {
 	if without.Has(technique.LateAck) {
 		s.acksFirst, s.cfg.HoldAcks = true, false
 	}
-	s.sumsText = !s.info.TxChecksum && !without.Has(technique.FoldedChecksum)
-	c.TCP.SumText = s.sumsText
+	s.sums = !s.info.TxChecksum && !without.Has(technique.FoldedChecksum) // the device's sum is even less work
+	c.TCP.Sums = s.sums
 	c.TCP.LoneFIN = without.Has(technique.FinOnData)
 	s.cfg.TCP = c.TCP
 }

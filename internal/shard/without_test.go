@@ -160,14 +160,14 @@ func TestWithout_LIFOASlotIsNotUsedAgainAtOnce(t *testing.T) {
 }
 
 // The sum is the same, wherever it is taken.
-func TestWithout_FoldedChecksumTheShardSumsText(t *testing.T) {
+func TestWithout_FoldedChecksumTheShardSumsAll(t *testing.T) {
 	for _, x := range []struct {
 		without technique.Set
 		folded  bool
 	}{{0, true}, {technique.FoldedChecksum, false}} {
 		w, h := alone(t, without(x.without))
-		if got := h.engine.Config().SumText; got != x.folded {
-			t.Errorf("without %v: the engine sums text: %v", x.without, got)
+		if got := h.engine.Config().Sums; got != x.folded {
+			t.Errorf("without %v: the engine sums: %v", x.without, got)
 		}
 		h.listen(t, 4)
 		p := w.mustOpen(4000)

@@ -50,7 +50,7 @@ type Config struct {
 	SndBufMax      int
 	IdleRings      time.Duration // rings of an idle connection go back after this
 	ChallengeLimit int           // challenge ACKs per connection and second
-	SumText        bool          // Output sums text as it copies it: see there
+	Sums           bool          // Output sums what it writes: see Sum
 	LoneFIN        bool          // a FIN does not ride on text: to see what that is worth
 }
 
@@ -118,6 +118,7 @@ type Engine struct {
 	rnd    prf.Rand
 
 	settings sock.Rare // with which connections begin
+	sum      uint64    // of the segment written last
 
 	Stats Stats
 

@@ -50,7 +50,6 @@ func (e *Engine) sackBlocks(t *TCB) int {
 // putHeader writes the TCP header and its options, and returns their length.
 // Ports, window and the option list come from t.
 func (e *Engine) putHeader(t *TCB, b []byte, h *wire.TCP, now mono.Time) int {
-	var o wire.Options
 	syn := h.Flags.Has(wire.SYN)
 	probe := h.Seq == t.sndUna-1
 	if h.Flags.Has(wire.ACK) && !probe {
@@ -66,16 +65,28 @@ func (e *Engine) putHeader(t *TCB, b []byte, h *wire.TCP, now mono.Time) int {
 	default:
 		h.Window = e.advertise(t, now)
 	}
+	h.SrcPort, h.DstPort = t.key.LocalPort, t.key.RemotePort
+	e.Stats.SegmentsOut++
+	const stamped = wire.TCPHeaderLen + wire.TimestampLen
+	if t.flags&(flagTS|flagDSACK) == flagTS && t.ooo == 0 && !syn && len(b) >= stamped { // as nearly always
+		e.sum = wire.PutTCPStamped(b, h, t.timestamp(now), t.tsRecent)
+		return stamped
+	}
+	return e.putOther(t, b, h, now)
+}
+
+// putOther writes a header with any options.
+func (e *Engine) putOther(t *TCB, b []byte, h *wire.TCP, now mono.Time) int {
+	var o wire.Options
+	syn := h.Flags.Has(wire.SYN)
 	if syn {
 		e.synOptions(t, &o, h.Flags.Has(wire.ACK), now)
 	} else {
 		e.options(t, &o, h.Flags.Has(wire.RST), now)
 	}
 	n := wire.TCPHeaderLen + putOptions(b[wire.TCPHeaderLen:], &o, syn)
-	h.SrcPort, h.DstPort = t.key.LocalPort, t.key.RemotePort
 	h.HeaderLen = uint8(n)
-	wire.PutTCP(b, h)
-	e.Stats.SegmentsOut++
+	e.sum = wire.Sum(b[wire.TCPHeaderLen:n], wire.PutTCP(b, h))
 	return n
 }
 

@@ -19,8 +19,8 @@ import (
 
 // Output writes one whole TCP segment into b, which has room for the path's
 // largest, and returns its length; 0 when t has nothing to send now. The
-// checksum is left to the caller, who knows the device; but with Config.SumText
-// its field holds the sum of the text: what wire.PutTCPChecksumOver completes.
+// checksum is left to the caller, who knows the device; with Config.Sums, Sum is
+// what it is made of.
 func (e *Engine) Output(t *TCB, b []byte, now mono.Time) int {
 	if t.want&WantControl != 0 {
 		t.want &^= WantControl
@@ -93,12 +93,23 @@ func (e *Engine) putSYN(t *TCB, b []byte, f wire.Flags, now mono.Time) int {
 
 // A plan says which text goes into the next segment.
 type plan struct {
-	seq        seq.Value
-	n          seq.Size // octets of text
-	fin, again bool     // with FIN; a retransmission
-	tail       bool     // a tail loss probe
-	small      bool     // Nagle counts it: less than a full segment
+	seq seq.Value
+	n   seq.Size // octets of text
+	how how
 }
+
+// how says what a plan's segment is, besides its text. Bits and not bools: a plan
+// then is three words, which are returned in registers.
+type how uint8
+
+const (
+	withFIN how = 1 << iota
+	again       // a retransmission
+	tail        // a tail loss probe
+	small       // Nagle counts it: less than a full segment
+)
+
+func (p plan) is(h how) bool { return p.how&h != 0 }
 
 // plan chooses the next text, or says that there is none to be sent now.
 func (e *Engine) plan(t *TCB, now mono.Time) (plan, bool) {
@@ -127,11 +138,11 @@ func (e *Engine) planAgain(t *TCB, hole seq.Range) (plan, bool) {
 		}
 		n = min(n, seq.Size(room))
 	}
-	p := plan{seq: hole.First, n: n, again: true}
+	p := plan{seq: hole.First, n: n, how: again}
 	// The FIN takes the place after the text.
 	if t.has(flagFinSent) && hole.First.Add(n) == t.sndEnd+1 && !plantedFIN {
 		p.n--
-		p.fin = true
+		p.how |= withFIN
 	}
 	return p, true
 }
@@ -154,12 +165,17 @@ func (e *Engine) planNew(t *TCB, now mono.Time) (plan, bool) {
 	e.restartAfterIdle(t, now)
 	full := seq.Size(e.textRoom(t))
 	room := t.windowRoom(t.sndNxt)
-	p := plan{seq: t.sndNxt, n: min(avail, full), small: avail < full}
-	if int64(p.n) > int64(room) {
-		p.n, p.small = seq.Size(max(room, 0)), true
+	p := plan{seq: t.sndNxt, n: min(avail, full)}
+	if avail < full {
+		p.how = small
 	}
-	p.fin = t.has(flagFinQueued) && p.n == avail && int64(room) > int64(p.n) && (p.n == 0 || !e.cfg.LoneFIN)
-	if p.n == 0 && !p.fin || !t.worthSending(p, avail, full) {
+	if int64(p.n) > int64(room) {
+		p.n, p.how = seq.Size(max(room, 0)), small
+	}
+	if t.has(flagFinQueued) && p.n == avail && int64(room) > int64(p.n) && (p.n == 0 || !e.cfg.LoneFIN) {
+		p.how |= withFIN
+	}
+	if p.n == 0 && !p.is(withFIN) || !t.worthSending(p, avail, full) {
 		if p.n < min(avail, full) {
 			e.waitsFor(t, waitsWindow, now)
 		}
@@ -181,7 +197,7 @@ func (e *Engine) planNew(t *TCB, now mono.Time) (plan, bool) {
 // largest window that the peer ever had.
 func (t *TCB) worthSending(p plan, avail, full seq.Size) bool {
 	switch {
-	case p.n == full, p.fin, t.has(flagForce):
+	case p.n == full, p.is(withFIN), t.has(flagForce):
 		return true
 	case p.n < avail: // the window cuts it short
 		return uint32(p.n) >= t.sndMax/2
@@ -214,7 +230,7 @@ func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 	if p.n > 0 && end == t.sndEnd && !t.has(flagUnpushed) {
 		h.Flags |= wire.PSH // MUST-61: nothing follows for now
 	}
-	if p.fin {
+	if p.is(withFIN) {
 		h.Flags |= wire.FIN
 		end++
 	}
@@ -222,21 +238,21 @@ func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 		t.flags |= flagPingPong // the answer carries the ACK
 	}
 	n := e.putHeader(t, b, &h, now)
-	e.putOctets(t, b[:n+int(p.n)], n, p.seq)
+	e.putOctets(t, b[n:n+int(p.n)], p.seq)
 	t.flags &^= flagForce
 	before := t.sentAt
 	inBurst := before == now
 	t.sentAt = now
-	if !p.again {
+	if !p.is(again) {
 		e.logSent(t, end, before, now)
 	}
-	if !p.tail || !p.again { // what is repeated as a probe is in flight as it was
+	if p.how&(tail|again) != tail|again { // what is repeated as a probe is in flight as it was
 		t.pipe += uint32(end.Minus(p.seq))
 	}
 	switch {
-	case p.tail:
+	case p.is(tail):
 		e.sentTail(t, p, end, now)
-	case p.again:
+	case p.is(again):
 		e.sentAgain(t, end, now)
 	default:
 		e.sentNew(t, p, end, now)
@@ -245,23 +261,24 @@ func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 		t.words[prrOut] += uint32(end.Minus(p.seq))
 	}
 	switch {
-	case p.again, h.Flags.Has(wire.PSH):
+	case p.is(again), h.Flags.Has(wire.PSH):
 		t.bundle = 0
 	case p.n > 0 && e.endsBundle(t, inBurst) && !t.has(flagUnpushed):
 		b[tcpFlagsAt] |= byte(wire.PSH)
+		e.sum = wire.SumFlags(e.sum, wire.PSH)
 	}
 	e.Stats.OctetsOut += uint64(p.n)
 	return n + int(p.n)
 }
 
-// putOctets fills a segment behind its header, n octets, from the send ring.
-func (e *Engine) putOctets(t *TCB, b []byte, n int, from seq.Value) {
-	tx, text := e.tx(t), b[n:]
-	if !e.cfg.SumText {
+// putOctets fills a segment behind its header from the send ring.
+func (e *Engine) putOctets(t *TCB, text []byte, from seq.Value) {
+	tx := e.tx(t)
+	if !e.cfg.Sums {
 		tx.CopyAt(from, text)
 		return
 	}
-	sum, isOdd := uint64(0), false
+	sum, isOdd := e.sum, false
 	for len(text) > 0 {
 		piece := tx.LendAt(from, len(text))
 		if sum = wire.SumCopy(text, piece, sum); len(piece)&1 != 0 {
@@ -272,8 +289,11 @@ func (e *Engine) putOctets(t *TCB, b []byte, n int, from seq.Value) {
 	if isOdd {
 		sum = wire.Odd(sum)
 	}
-	wire.PutTCPTextSum(b, sum)
+	e.sum = sum
 }
+
+// Sum is the partial sum of the segment that Output has written last.
+func (e *Engine) Sum() uint64 { return e.sum }
 
 // endsBundle reports that the segment just sent ends a bundle of several. A
 // receiver that merges segments hands them on with PSH, so Linux, which gives its
@@ -337,10 +357,10 @@ func (t *TCB) startValidation() {
 func (e *Engine) sentNew(t *TCB, p plan, end seq.Value, now mono.Time) {
 	idle := t.flight() == 0
 	t.sndNxt = end
-	if p.fin {
+	if p.is(withFIN) {
 		t.flags |= flagFinSent
 	}
-	if p.small {
+	if p.is(small) {
 		t.minshall = end
 	}
 	if end.GreaterEq(t.sndEnd) {

@@ -1,7 +1,6 @@
 package tcp
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -409,26 +408,45 @@ func TestAccount_OfBusyAndLimitedTime(t *testing.T) {
 	}
 }
 
-// A piece of odd length before the ring's end turns the sum of what follows.
-func TestOutput_SumsTextAsItCopiesIt(t *testing.T) {
-	r := established(t, renoSYN, func(c *Config) { c.SumText = true })
-	odd := 0
-	for at := 1; at < 200_000; at += 999 {
-		r.write(999)
-		n := r.e.Output(r.c, r.frame[:], r.now)
-		header := int(r.frame[12] >> 4 * 4)
-		text := r.frame[header:n]
-		want := wire.Fold(wire.Sum(text, 0))
-		if got := binary.BigEndian.Uint16(r.frame[16:18]); len(text) != 999 || got != want {
-			t.Fatalf("at %d: %d octets with sum %#x, want %#x", at, len(text), got, want)
+// A piece of odd length before the ring's end turns the sum of what follows. The
+// stream is never empty, so that it does not begin anew.
+func TestOutput_SumsWhatItWrites(t *testing.T) {
+	for _, peer := range []string{renoSYN, fullSYN} {
+		r := established(t, peer, func(c *Config) { c.Sums = true })
+		r.c.flags |= flagNoDelay
+		odd := 0
+		for at := 1; at < 200_000; at += 999 {
+			r.write(999)
+			tx := r.e.tx(r.c)
+			if first := len(tx.LendAt(r.c.sndNxt, 999)); first < 999 && first%2 != 0 {
+				odd++
+			}
+			n := r.e.Output(r.c, r.frame[:], r.now)
+			if want := wire.Fold(wire.Sum(r.frame[:n], 0)); n < 999 || wire.Fold(r.e.Sum()) != want {
+				t.Fatalf("at %d: %d octets with sum %#x, want %#x", at, n, wire.Fold(r.e.Sum()), want)
+			}
+			if at > 1 {
+				r.in(fmt.Sprintf(". 1 ack %d", at))
+			}
 		}
-		tx := r.e.tx(r.c)
-		if first := len(tx.LendAt(tx.ReadPos(), 999)); first < 999 && first%2 != 0 {
-			odd++
+		if odd == 0 {
+			t.Error("no text was split at an odd place")
 		}
-		r.in(fmt.Sprintf(". 1 ack %d", at+999))
 	}
-	if odd == 0 {
-		t.Error("no text was split at an odd place")
+}
+
+// The end of a bundle is marked after the header was summed.
+func TestOutput_SumsThePushOfABundle(t *testing.T) {
+	r := established(t, renoSYN, func(c *Config) { c.Sums, c.NoBundles = true, false })
+	r.write(12_000)
+	pushed := false
+	for n := 1; n > 0; {
+		if n = r.e.Output(r.c, r.frame[:], r.now); n > 0 && wire.Fold(r.e.Sum()) != wire.Fold(wire.Sum(r.frame[:n], 0)) {
+			t.Fatalf("segment with flags %v: wrong sum", wire.Flags(r.frame[tcpFlagsAt]))
+		}
+		pushed = pushed || n > 0 && wire.Flags(r.frame[tcpFlagsAt]).Has(wire.PSH) && r.c.sndNxt != r.c.sndEnd
+	}
+	if !pushed {
+		t.Error("no bundle ended before the text did")
 	}
 }

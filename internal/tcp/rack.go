@@ -291,11 +291,15 @@ func (e *Engine) planTail(t *TCB) (plan, bool) {
 	if t.sndEnd.Greater(t.sndNxt) && !t.has(flagFinSent) {
 		n := min(t.sndEnd.Minus(t.sndNxt), full)
 		if int64(n) <= int64(t.windowRoom(t.sndNxt)) {
-			return plan{seq: t.sndNxt, n: n, small: n < full, tail: true}, true
+			p := plan{seq: t.sndNxt, n: n, how: tail}
+			if n < full {
+				p.how |= small
+			}
+			return p, true
 		}
 	}
 	if t.has(flagFinSent) {
-		return plan{seq: t.sndEnd, fin: true, again: true, tail: true}, true
+		return plan{seq: t.sndEnd, how: withFIN | again | tail}, true
 	}
 	n := min(seq.Size(t.flight()), full)
 	if t.sndNxt == t.sndEnd && t.flight() > uint32(n) {
@@ -303,7 +307,7 @@ func (e *Engine) planTail(t *TCB) (plan, bool) {
 			n = rest
 		}
 	}
-	return plan{seq: t.sndNxt.Sub(n), n: n, again: true, tail: true}, true
+	return plan{seq: t.sndNxt.Sub(n), n: n, how: again | tail}, true
 }
 
 // sentTail accounts for the probe. The RTO begins anew.
@@ -311,7 +315,7 @@ func (e *Engine) sentTail(t *TCB, p plan, end seq.Value, now mono.Time) {
 	e.Stats.TailProbes++
 	t.flags |= flagTailSent
 	t.flags &^= flagTailAgain
-	if p.again {
+	if p.is(again) {
 		t.flags |= flagTailAgain
 		t.flags &^= flagTiming // Karn
 		e.Stats.Retransmits++

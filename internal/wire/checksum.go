@@ -92,6 +92,12 @@ func tail(b []byte) uint64 {
 	return v
 }
 
+// add adds v and a carry to a partial sum; what is carried out comes back in.
+func add(sum, carry, v uint64) uint64 {
+	sum, carry = bits.Add64(sum, v, carry)
+	return sum + carry // if that overflows, 0 is the same number as all ones
+}
+
 // PseudoSum is the partial sum of the TCP (or UDP) pseudo-header over IPv4.
 func PseudoSum(src, dst IPv4, proto uint8, length int) uint64 {
 	return uint64(bits.ReverseBytes32(uint32(src))) +

@@ -4,6 +4,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/mtcp-go/mtcp/internal/drop"
 )
@@ -138,14 +139,13 @@ func PutIPv4(b []byte, h *IPv4Header) {
 	if h.MF {
 		frag |= ipMF
 	}
-	p[0] = 4<<4 | IPv4HeaderLen/4
-	p[1] = h.TOS
-	binary.BigEndian.PutUint16(p[2:4], h.TotalLen)
-	binary.BigEndian.PutUint16(p[4:6], h.ID)
-	binary.BigEndian.PutUint16(p[6:8], frag)
-	p[8], p[9] = h.TTL, h.Proto
-	p[10], p[11] = 0, 0
-	binary.BigEndian.PutUint32(p[12:16], uint32(h.Src))
-	binary.BigEndian.PutUint32(p[16:20], uint32(h.Dst))
-	binary.BigEndian.PutUint16(p[10:12], Checksum(p[:]))
+	// Wide words, summed before they are stored: see PutTCP.
+	w0 := bits.ReverseBytes64((4<<4|IPv4HeaderLen/4)<<56 | uint64(h.TOS)<<48 | uint64(h.TotalLen)<<32 | uint64(h.ID)<<16 | uint64(frag))
+	w1 := bits.ReverseBytes64(uint64(h.TTL)<<56 | uint64(h.Proto)<<48 | uint64(uint32(h.Src)))
+	w2 := bits.ReverseBytes32(uint32(h.Dst))
+	sum, carry := bits.Add64(w0, w1, 0)
+	check := bits.ReverseBytes16(^Fold(add(sum, carry, uint64(w2))))
+	binary.LittleEndian.PutUint64(p[0:8], w0)
+	binary.LittleEndian.PutUint64(p[8:16], w1|uint64(check)<<16)
+	binary.LittleEndian.PutUint32(p[16:20], w2)
 }

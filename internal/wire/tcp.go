@@ -4,6 +4,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/mtcp-go/mtcp/internal/drop"
 	"github.com/mtcp-go/mtcp/internal/seq"
@@ -101,22 +102,57 @@ func (t *TCP) Parse(b []byte) (opts, payload []byte, why drop.Reason) {
 	return b[TCPHeaderLen:headerLen], b[headerLen:], drop.None
 }
 
-// PutTCP writes a header into the first TCPHeaderLen octets of b. HeaderLen
-// must count the options that the caller writes; Checksum is written as given.
-func PutTCP(b []byte, t *TCP) {
+// PutTCP writes a header into the first TCPHeaderLen octets of b, and returns its
+// partial sum. HeaderLen must count the options that the caller writes; Checksum
+// is written as given.
+//
+// It writes words as wide as those that whoever sums or copies the header will
+// load, and sums them before they are stored: a processor that loads eight octets
+// right after they were stored in smaller pieces waits until they are in the
+// cache.
+func PutTCP(b []byte, t *TCP) (sum uint64) {
 	p := (*[TCPHeaderLen]byte)(b)
-	binary.BigEndian.PutUint16(p[0:2], t.SrcPort)
-	binary.BigEndian.PutUint16(p[2:4], t.DstPort)
-	binary.BigEndian.PutUint32(p[4:8], uint32(t.Seq))
-	binary.BigEndian.PutUint32(p[8:12], uint32(t.Ack))
-	p[12] = t.HeaderLen / 4 << 4
+	w0, w1 := t.words()
+	last := bits.ReverseBytes32(uint32(t.Checksum)<<16 | uint32(t.Urgent))
+	binary.LittleEndian.PutUint64(p[0:8], w0)
+	binary.LittleEndian.PutUint64(p[8:16], w1)
+	binary.LittleEndian.PutUint32(p[16:20], last)
+	sum, carry := bits.Add64(w0, w1, 0)
+	return add(sum, carry, uint64(last))
+}
+
+// PutTCPStamped is PutTCP for the header that nearly all segments have: with a
+// timestamp and no other option, TCPHeaderLen + TimestampLen octets. HeaderLen and
+// Checksum of t do not matter; the field is written as 0.
+func PutTCPStamped(b []byte, t *TCP, val, echo uint32) (sum uint64) {
+	p := (*[TCPHeaderLen + TimestampLen]byte)(b)
+	t.HeaderLen = TCPHeaderLen + TimestampLen
+	w0, w1 := t.words()
+	w2 := bits.ReverseBytes64(uint64(t.Urgent)<<32 | optTimestampWord)
+	w3 := bits.ReverseBytes64(uint64(val)<<32 | uint64(echo))
+	binary.LittleEndian.PutUint64(p[0:8], w0)
+	binary.LittleEndian.PutUint64(p[8:16], w1)
+	binary.LittleEndian.PutUint64(p[16:24], w2)
+	binary.LittleEndian.PutUint64(p[24:32], w3)
+	sum, carry := bits.Add64(w0, w1, 0)
+	sum, carry = bits.Add64(sum, w2, carry)
+	return add(sum, carry, w3)
+}
+
+// words are the first sixteen octets as they lie in memory.
+func (t *TCP) words() (w0, w1 uint64) {
+	offset := uint64(t.HeaderLen / 4 << 4)
 	if t.AE {
-		p[12] |= 1
+		offset |= 1
 	}
-	p[13] = uint8(t.Flags)
-	binary.BigEndian.PutUint16(p[14:16], t.Window)
-	binary.BigEndian.PutUint16(p[16:18], t.Checksum)
-	binary.BigEndian.PutUint16(p[18:20], t.Urgent)
+	w0 = uint64(t.SrcPort)<<48 | uint64(t.DstPort)<<32 | uint64(uint32(t.Seq))
+	w1 = uint64(uint32(t.Ack))<<32 | offset<<24 | uint64(t.Flags)<<16 | uint64(t.Window)
+	return bits.ReverseBytes64(w0), bits.ReverseBytes64(w1)
+}
+
+// SumFlags adds bits that are set in a header after it was summed.
+func SumFlags(sum uint64, f Flags) uint64 {
+	return add(sum, 0, uint64(f)<<40) // octet 13, an odd one like octet 5
 }
 
 // TCPChecksumOK verifies the checksum of a whole segment, header and payload.
@@ -129,22 +165,13 @@ func TCPChecksumOK(src, dst IPv4, segment []byte) bool {
 func PutTCPChecksum(src, dst IPv4, segment []byte) {
 	p := (*[TCPHeaderLen]byte)(segment)
 	p[16], p[17] = 0, 0
-	binary.BigEndian.PutUint16(p[16:18], ^Fold(Sum(segment, PseudoSum(src, dst, ProtoTCP, len(segment)))))
+	PutTCPSum(src, dst, segment, Sum(segment, 0))
 }
 
-// PutTCPTextSum writes the partial sum of a segment's text into its checksum field,
-// for PutTCPChecksumOver. It is for callers that sum the text while they copy it.
-func PutTCPTextSum(segment []byte, sum uint64) {
+// PutTCPSum is PutTCPChecksum from the partial sum of the segment, in which the
+// checksum field counts as 0.
+func PutTCPSum(src, dst IPv4, segment []byte, sum uint64) {
 	p := (*[TCPHeaderLen]byte)(segment)
-	binary.BigEndian.PutUint16(p[16:18], Fold(sum))
-}
-
-// PutTCPChecksumOver is PutTCPChecksum for a segment whose checksum field holds
-// the sum of its text, 0 if there is none: the field stands at an even place, so
-// that the header's own sum counts it.
-func PutTCPChecksumOver(src, dst IPv4, segment []byte) {
-	p := (*[TCPHeaderLen]byte)(segment)
-	header := segment[:p[12]>>4*4]
-	sum := Sum(header, PseudoSum(src, dst, ProtoTCP, len(segment)))
+	sum = add(sum, 0, PseudoSum(src, dst, ProtoTCP, len(segment)))
 	binary.BigEndian.PutUint16(p[16:18], ^Fold(sum))
 }

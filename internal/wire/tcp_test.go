@@ -74,19 +74,54 @@ func TestTCPChecksum_CoversPseudoHeaderHeaderAndPayload(t *testing.T) {
 	}
 }
 
-func TestPutTCPChecksumOver_CountsTheTextsSum(t *testing.T) {
+// extremeHeaders are ones whose words carry in different places.
+var extremeHeaders = []TCP{
+	{SrcPort: 1, DstPort: 2, Seq: 3, Ack: 4, HeaderLen: 32, Flags: ACK, Window: 5},
+	{SrcPort: 0xffff, DstPort: 0xffff, Seq: 0xffffffff, Ack: 0xffffffff, HeaderLen: 60, Flags: 0xff, AE: true, Window: 0xffff, Urgent: 0xffff},
+	{SrcPort: 0x8000, DstPort: 0x1234, Seq: 0x80000001, Ack: 0xfffffffe, HeaderLen: 20, Flags: SYN | ACK, Window: 0x8001, Urgent: 0x8000},
+}
+
+func TestPutTCP_SumsWhatItWrites(t *testing.T) {
+	var b [TCPHeaderLen]byte
+	for _, h := range extremeHeaders {
+		h.Checksum = 0xabcd
+		if got, want := Fold(PutTCP(b[:], &h)), Fold(Sum(b[:], 0)); got != want {
+			t.Errorf("%+v: sum %#x, want %#x", h, got, want)
+		}
+	}
+}
+
+func TestPutTCPStamped_IsPutTCPAndPutOptions(t *testing.T) {
 	src, dst := addr("192.0.2.1"), addr("192.0.2.2")
-	for _, payload := range []string{"", "x", "an odd payload.", "\xff\xff", "\x00"} {
-		b := make([]byte, TCPMaxHeaderLen+len(payload))
-		PutTCP(b, &TCP{SrcPort: 1, DstPort: 2, HeaderLen: TCPHeaderLen + TimestampLen, Checksum: 77})
-		PutOptions(b[TCPHeaderLen:], &Options{Present: HasTimestamp, TSVal: 3, TSEcr: 4}, false)
-		b = b[:TCPHeaderLen+TimestampLen+len(payload)]
-		PutTCPTextSum(b, SumCopy(b[TCPHeaderLen+TimestampLen:], []byte(payload), 0))
-		want := bytes.Clone(b)
-		PutTCPChecksumOver(src, dst, b)
-		PutTCPChecksum(src, dst, want)
-		if !bytes.Equal(b, want) {
-			t.Fatalf("%q: % x, want % x", payload, b, want)
+	for _, h := range extremeHeaders {
+		for _, v := range []uint32{0, 1, 0x80000000, 0xffffffff} {
+			h.HeaderLen = TCPHeaderLen + TimestampLen
+			var want [TCPMaxHeaderLen]byte
+			PutTCP(want[:], &h)
+			PutOptions(want[TCPHeaderLen:], &Options{Present: HasTimestamp, TSVal: v, TSEcr: ^v}, false)
+			got := make([]byte, TCPHeaderLen+TimestampLen)
+			h.HeaderLen, h.Checksum = 0, 77
+			sum := PutTCPStamped(got, &h, v, ^v)
+			h.Checksum = 0
+			if !bytes.Equal(got, want[:len(got)]) || Fold(sum) != Fold(Sum(got, 0)) {
+				t.Fatalf("% x with sum %#x, want % x", got, Fold(sum), want[:len(got)])
+			}
+			PutTCPSum(src, dst, got, sum)
+			if !TCPChecksumOK(src, dst, got) {
+				t.Errorf("% x: wrong checksum", got)
+			}
+		}
+	}
+}
+
+func TestSumFlags_AddsWhatIsSetLater(t *testing.T) {
+	var b [TCPHeaderLen]byte
+	for _, h := range extremeHeaders {
+		h.Flags &^= PSH
+		sum := SumFlags(PutTCP(b[:], &h), PSH)
+		b[13] |= byte(PSH)
+		if got, want := Fold(sum), Fold(Sum(b[:], 0)); got != want {
+			t.Errorf("%+v: sum %#x, want %#x", h, got, want)
 		}
 	}
 }
