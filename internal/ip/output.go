@@ -8,7 +8,8 @@ import "github.com/mtcp-go/mtcp/internal/wire"
 // wire.IPv4HeaderLen of b. Packets must not be fragmented on the way, so that a
 // path that is too small for them is heard of (RFC 1191).
 func (h *Host) PutHeader(b []byte, proto, tos uint8, src, dst wire.IPv4, totalLen int) {
-	h.putHeader(b, proto, tos, src, dst, totalLen, true)
+	h.ident++
+	wire.PutIPv4Whole((*[wire.IPv4HeaderLen]byte)(b), tos, h.cfg.TTL, proto, uint16(totalLen), h.ident, src, dst)
 }
 
 func (h *Host) putHeader(b []byte, proto, tos uint8, src, dst wire.IPv4, totalLen int, df bool) {

@@ -65,12 +65,10 @@ func (e *Engine) putHeader(t *TCB, b []byte, h *wire.TCP, now mono.Time) int {
 	default:
 		h.Window = e.advertise(t, now)
 	}
-	h.SrcPort, h.DstPort = t.key.LocalPort, t.key.RemotePort
 	e.Stats.SegmentsOut++
-	const stamped = wire.TCPHeaderLen + wire.TimestampLen
-	if t.flags&(flagTS|flagDSACK) == flagTS && t.ooo == 0 && !syn && len(b) >= stamped { // as nearly always
-		e.sum = wire.PutTCPStamped(b, h, t.timestamp(now), t.tsRecent)
-		return stamped
+	if t.flags&(flagTS|flagDSACK) == flagTS && t.ooo == 0 && !syn && len(b) >= wire.StampedLen { // as nearly always
+		e.sum = wire.PutTCPStamped((*[wire.StampedLen]byte)(b), t.key.LocalPort, t.key.RemotePort, h.Seq, h.Ack, h.Flags, h.Window, t.timestamp(now), t.tsRecent)
+		return wire.StampedLen
 	}
 	return e.putOther(t, b, h, now)
 }
@@ -85,7 +83,7 @@ func (e *Engine) putOther(t *TCB, b []byte, h *wire.TCP, now mono.Time) int {
 		e.options(t, &o, h.Flags.Has(wire.RST), now)
 	}
 	n := wire.TCPHeaderLen + putOptions(b[wire.TCPHeaderLen:], &o, syn)
-	h.HeaderLen = uint8(n)
+	h.SrcPort, h.DstPort, h.HeaderLen = t.key.LocalPort, t.key.RemotePort, uint8(n)
 	e.sum = wire.Sum(b[wire.TCPHeaderLen:n], wire.PutTCP(b, h))
 	return n
 }

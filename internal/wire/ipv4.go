@@ -131,7 +131,6 @@ func ipv4OptionsOK(b []byte) bool {
 // PutIPv4 writes a header without options, and its checksum, into the first
 // IPv4HeaderLen octets of b.
 func PutIPv4(b []byte, h *IPv4Header) {
-	p := (*[IPv4HeaderLen]byte)(b)
 	frag := h.FragOffset / 8 & ipOffsetMask
 	if h.DF {
 		frag |= ipDF
@@ -139,10 +138,22 @@ func PutIPv4(b []byte, h *IPv4Header) {
 	if h.MF {
 		frag |= ipMF
 	}
-	// Wide words, summed before they are stored: see PutTCP.
-	w0 := bits.ReverseBytes64((4<<4|IPv4HeaderLen/4)<<56 | uint64(h.TOS)<<48 | uint64(h.TotalLen)<<32 | uint64(h.ID)<<16 | uint64(frag))
-	w1 := bits.ReverseBytes64(uint64(h.TTL)<<56 | uint64(h.Proto)<<48 | uint64(uint32(h.Src)))
-	w2 := bits.ReverseBytes32(uint32(h.Dst))
+	putIPv4((*[IPv4HeaderLen]byte)(b), h.TOS, h.TTL, h.Proto, h.TotalLen, uint32(h.ID)<<16|uint32(frag), h.Src, h.Dst)
+}
+
+// PutIPv4Whole is PutIPv4 for a packet that is no fragment and must not become
+// one, from arguments that are in registers: two fields that were just stored side
+// by side would be loaded as one, for which the processor waits.
+func PutIPv4Whole(p *[IPv4HeaderLen]byte, tos, ttl, proto uint8, length, id uint16, src, dst IPv4) {
+	putIPv4(p, tos, ttl, proto, length, uint32(id)<<16|ipDF, src, dst)
+}
+
+// putIPv4 writes wide words, summed before they are stored: see PutTCP. fragment
+// is the header's second word, identification, flags and offset.
+func putIPv4(p *[IPv4HeaderLen]byte, tos, ttl, proto uint8, length uint16, fragment uint32, src, dst IPv4) {
+	w0 := bits.ReverseBytes64((4<<4|IPv4HeaderLen/4)<<56 | uint64(tos)<<48 | uint64(length)<<32 | uint64(fragment))
+	w1 := bits.ReverseBytes64(uint64(ttl)<<56 | uint64(proto)<<48 | uint64(uint32(src)))
+	w2 := bits.ReverseBytes32(uint32(dst))
 	sum, carry := bits.Add64(w0, w1, 0)
 	check := bits.ReverseBytes16(^Fold(add(sum, carry, uint64(w2))))
 	binary.LittleEndian.PutUint64(p[0:8], w0)

@@ -46,6 +46,20 @@ func TestIPv4_RoundTrip(t *testing.T) {
 	}
 }
 
+func TestPutIPv4Whole_IsPutIPv4(t *testing.T) {
+	for _, h := range []IPv4Header{
+		{TOS: 2, TotalLen: 0x1234, ID: 0x5678, DF: true, TTL: 64, Proto: 6, Src: 0x0a000001, Dst: 0x0a000002},
+		{TOS: 0xff, TotalLen: 0xffff, ID: 0xffff, DF: true, TTL: 0xff, Proto: 0xff, Src: 0xffffffff, Dst: 0xffffffff},
+	} {
+		var got, want [IPv4HeaderLen]byte
+		PutIPv4(want[:], &h)
+		PutIPv4Whole(&got, h.TOS, h.TTL, h.Proto, h.TotalLen, h.ID, h.Src, h.Dst)
+		if got != want {
+			t.Errorf("% x, want % x", got, want)
+		}
+	}
+}
+
 func TestPutIPv4_WritesTheOctetsOfRFC791(t *testing.T) {
 	b := make([]byte, IPv4HeaderLen)
 	PutIPv4(b, &IPv4Header{TOS: 2, TotalLen: 0x1234, ID: 0x5678, DF: true, TTL: 64, Proto: 6, Src: 0x0a000001, Dst: 0x0a000002})

@@ -121,14 +121,17 @@ func PutTCP(b []byte, t *TCP) (sum uint64) {
 	return add(sum, carry, uint64(last))
 }
 
-// PutTCPStamped is PutTCP for the header that nearly all segments have: with a
-// timestamp and no other option, TCPHeaderLen + TimestampLen octets. HeaderLen and
-// Checksum of t do not matter; the field is written as 0.
-func PutTCPStamped(b []byte, t *TCP, val, echo uint32) (sum uint64) {
-	p := (*[TCPHeaderLen + TimestampLen]byte)(b)
-	t.HeaderLen = TCPHeaderLen + TimestampLen
-	w0, w1 := t.words()
-	w2 := bits.ReverseBytes64(uint64(t.Urgent)<<32 | optTimestampWord)
+// StampedLen is the length of the header that nearly all segments have: with a
+// timestamp and no other option.
+const StampedLen = TCPHeaderLen + TimestampLen
+
+// PutTCPStamped writes such a header and returns its partial sum, from arguments
+// that are in registers, for the reason given at PutIPv4Whole. The urgent pointer
+// and the checksum field are 0.
+func PutTCPStamped(p *[StampedLen]byte, src, dst uint16, at, ack seq.Value, f Flags, window uint16, val, echo uint32) (sum uint64) {
+	w0 := bits.ReverseBytes64(uint64(src)<<48 | uint64(dst)<<32 | uint64(uint32(at)))
+	w1 := bits.ReverseBytes64(uint64(uint32(ack))<<32 | StampedLen/4<<28 | uint64(f)<<16 | uint64(window))
+	w2 := bits.ReverseBytes64(optTimestampWord)
 	w3 := bits.ReverseBytes64(uint64(val)<<32 | uint64(echo))
 	binary.LittleEndian.PutUint64(p[0:8], w0)
 	binary.LittleEndian.PutUint64(p[8:16], w1)

@@ -95,14 +95,12 @@ func TestPutTCPStamped_IsPutTCPAndPutOptions(t *testing.T) {
 	src, dst := addr("192.0.2.1"), addr("192.0.2.2")
 	for _, h := range extremeHeaders {
 		for _, v := range []uint32{0, 1, 0x80000000, 0xffffffff} {
-			h.HeaderLen = TCPHeaderLen + TimestampLen
+			h.HeaderLen, h.AE, h.Urgent = TCPHeaderLen+TimestampLen, false, 0
 			var want [TCPMaxHeaderLen]byte
 			PutTCP(want[:], &h)
 			PutOptions(want[TCPHeaderLen:], &Options{Present: HasTimestamp, TSVal: v, TSEcr: ^v}, false)
 			got := make([]byte, TCPHeaderLen+TimestampLen)
-			h.HeaderLen, h.Checksum = 0, 77
-			sum := PutTCPStamped(got, &h, v, ^v)
-			h.Checksum = 0
+			sum := PutTCPStamped((*[StampedLen]byte)(got), h.SrcPort, h.DstPort, h.Seq, h.Ack, h.Flags, h.Window, v, ^v)
 			if !bytes.Equal(got, want[:len(got)]) || Fold(sum) != Fold(Sum(got, 0)) {
 				t.Fatalf("% x with sum %#x, want % x", got, Fold(sum), want[:len(got)])
 			}
