@@ -59,6 +59,7 @@ var layers = map[string]int{
 	"internal/prf":        1, // keyed hashing for ISNs, offsets and ports
 	"internal/wire":       2, // header formats speak of drop reasons and sequence numbers
 	"internal/arena":      1,
+	"internal/technique":  1, // what benchmarks can do without
 	"scripts/picture":     9, // draws this table
 }
 

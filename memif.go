@@ -7,6 +7,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/link/memif"
 	"github.com/mtcp-go/mtcp/internal/param"
 	"github.com/mtcp-go/mtcp/internal/runner"
+	"github.com/mtcp-go/mtcp/internal/technique"
 )
 
 // A MemifRole is who makes the memory of a Memif link.
@@ -107,6 +108,7 @@ func (x Memif) device(log *slog.Logger) memif.Config {
 		MTU:        x.MTU,
 		MAC:        x.MAC,
 		HugePages:  x.HugePages,
+		Uncoloured: technique.Present().Without.Has(technique.Colouring),
 		Changed: func(up bool, why string) {
 			if up {
 				log.Info("link up", "socket", x.Socket, "peer", why)

@@ -265,7 +265,13 @@ var notReached = map[string]string{
 	"tap.Settle":      "always",
 	"memif.Changed":   "to the log",
 
-	"stack.TCP.Sums":     "whether the link fills in checksums",
+	"stack.TCP.Sums": "whether the link fills in checksums",
+
+	"stack.TCP.LoneFIN":       "for benchmarks",
+	"stack.Technique.Without": "for benchmarks",
+	"stack.Technique.Batch":   "for benchmarks",
+	"memif.Uncoloured":        "for benchmarks",
+
 	"stack.ListenMemory": "of Config.Memory",
 	"stack.Ports":        "AFXDP.DialPorts: those that were obtained",
 	"stack.Ask":          "AFXDP.Shared",

@@ -13,6 +13,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/link/pcap"
 	"github.com/mtcp-go/mtcp/internal/stack"
+	"github.com/mtcp-go/mtcp/internal/technique"
 )
 
 // A Stack is a TCP/IP host of its own, in this process.
@@ -40,6 +41,7 @@ func New(c Config) (*Stack, error) {
 		return nil, fmt.Errorf("mtcp: %w", err)
 	}
 	cfg := c.stackConfig()
+	cfg.Technique = technique.Present()
 	s := &Stack{backlog: c.Backlog, log: c.Logger, done: make(chan struct{})}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -13,6 +13,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/technique"
 )
 
 func addrPortOf(t testing.TB, s string) netip.AddrPort {
@@ -511,4 +514,19 @@ func TestCores_ConnectionsWorkOnPinnedShards(t *testing.T) {
 	defer c.Close()
 	defer s.Close()
 	exchange(t, c, s)
+}
+
+// What a benchmark does without, all parts of its stacks do without.
+func TestNew_TakesTheChosenTechniques(t *testing.T) {
+	defer technique.Choose(technique.Choice{})
+	want := technique.Choice{Without: technique.Colouring | technique.LIFO, Batch: 8}
+	technique.Choose(want)
+	w := newWorld(t, WireConfig{}, nil)
+	_, shard := w.server.core.App(&sock.Accepted{})
+	if got := shard.Config().Technique; got != want {
+		t.Errorf("a shard without %v in batches of %d, want %v and %d", got.Without, got.Batch, want.Without, want.Batch)
+	}
+	if !(Memif{}).device(nil).Uncoloured {
+		t.Error("memif's buffers are coloured")
+	}
 }

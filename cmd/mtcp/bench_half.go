@@ -40,6 +40,8 @@ type halfFlags struct {
 	RingMemory  int    `placeholder:"MIB" help:"Ring memory per shard, MiB (default the stack's)."`
 	Congestion  string `default:"cubic" help:"Congestion control: cubic or newreno."`
 	JSON        bool   `help:"Print JSON, a line each."`
+
+	techniqueFlags
 }
 
 // open makes the stack; sources is how many addresses it has, the first being
@@ -57,6 +59,9 @@ func (f *halfFlags) open(role mtcp.MemifRole, sources int) (*mtcp.Stack, []netip
 		from = append(from, a)
 		cfg.Addresses = append(cfg.Addresses, netip.PrefixFrom(a, f.Addr.Bits()))
 	}
+	if err := f.choose(&cfg); err != nil {
+		return nil, nil, err
+	}
 	switch f.Link {
 	case "memif":
 		if f.Socket == "" {
@@ -68,7 +73,7 @@ func (f *halfFlags) open(role mtcp.MemifRole, sources int) (*mtcp.Stack, []netip
 		case "slave":
 			role = mtcp.MemifSlave
 		}
-		cfg.Link = mtcp.Memif{Socket: f.Socket, Role: role, ID: f.ID, Secret: f.Secret, Queues: f.Queues}
+		cfg.Link = mtcp.Memif{Socket: f.Socket, Role: role, ID: f.ID, Secret: f.Secret, Queues: f.Queues, HugePages: f.HugePages}
 	case linkTAP:
 		cfg.Link = mtcp.TAP{Interface: f.Iface, Queues: f.Queues}
 	default:

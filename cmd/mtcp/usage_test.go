@@ -66,6 +66,11 @@ func TestUsage_BadCommandLinesExitWithTwo(t *testing.T) {
 		"demo too long":                  {[]string{"demo", "--duration", "1h"}, []string{"--duration"}},
 		"demo too large":                 {[]string{"demo", "--size", "0"}, []string{"--size"}},
 		"bench too often":                {[]string{"bench", "veth", "--pairs", "0"}, []string{"--pairs"}},
+		"ablations too often":            {[]string{"bench", "ablate", "--pairs", "0"}, []string{"--pairs"}},
+		"no such technique":              {[]string{"bench", "ablate", "--only", "luck"}, []string{"--only", "luck"}},
+		"no such work":                   {[]string{"bench", "ablate", "--work", "play"}, []string{"--work", "play", "short"}},
+		"without what is not there":      {[]string{"bench", "serve", "--socket", "x", "--addr", "10.0.0.2/24", "--without", "luck"}, []string{"--without", "luck", "late-ack"}},
+		"too large a batch":              {[]string{"bench", "serve", "--socket", "x", "--addr", "10.0.0.2/24", "--batch", "65"}, []string{"--batch", "1 to 64"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, _, stderr := execute(c.args...)
@@ -83,7 +88,7 @@ func TestHelp_ShowsAnExampleAndDefaults(t *testing.T) {
 		"serve":  {"Example", "mtcp serve --iface", "mtcp serve --link tap", "default :80", "default 131072"},
 		"get":    {"Example", "mtcp get --iface", "default cubic"},
 		"doctor": {"Example", "sudo mtcp doctor --iface eth0", "--json"},
-		"bench":  {"veth"},
+		"bench":  {"veth", "ablate"},
 	} {
 		p := start(t, options{}, verb, "--help")
 		if code := p.exit(); code != exitOK {

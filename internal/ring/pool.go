@@ -97,7 +97,8 @@ type span struct {
 	class      uint8  // the class it serves; meaningful while inUse > 0
 	inUse      uint16 // pieces given out
 	carved     uint16 // pieces ever given out since the class took the span
-	free       uint32 // unit+1 of the piece that came back last, 0 if none
+	free       uint32 // unit+1 of the piece that came back last, or first: it goes out next; 0 if none
+	last       uint32 // with Pool.fifo: unit+1 of the piece that came back last
 	next, prev uint32 // in its class's list of spans with returned pieces
 }
 
@@ -112,6 +113,7 @@ type Pool struct {
 	idle    uint32 // spans that were used and are free, by span.next
 	high    uint32 // highest span ever used
 	inUse   int
+	fifo    bool
 }
 
 // NewPool returns a Pool over mem, which must hold at least one span of 4 MiB
@@ -130,7 +132,10 @@ func NewPool(mem []byte) (*Pool, error) {
 }
 
 // Links returns how much a Pool over n octets takes for its own account of them.
-func Links(n int) int { return n/MinSize*4 + (n/spanSize+1)*20 }
+func Links(n int) int { return n/MinSize*4 + (n/spanSize+1)*24 }
+
+// FIFO has a class go round in the pieces of its span: what benchmarks compare with.
+func (p *Pool) FIFO() { p.fifo = true }
 
 // Memory returns what resolves the Pool's Refs.
 func (p *Pool) Memory() *Memory { return &p.memory }
@@ -175,7 +180,7 @@ func (p *Pool) Get(size int) Ref {
 
 // take gets a piece out of the spans that the class has.
 func (p *Pool) take(class int) Ref {
-	if s := p.partial[class]; s != none {
+	if s := p.partial[class]; s != none && !(p.fifo && p.carving[class] != none) {
 		return p.reuse(s)
 	}
 	if s := p.carving[class]; s != none {
@@ -251,11 +256,15 @@ func (p *Pool) Put(r Ref) {
 		p.retire(s)
 		return
 	}
+	if p.fifo && sp.free != 0 {
+		p.links[unit], p.links[sp.last-1], sp.last = 0, unit+1, unit+1
+		return
+	}
 	if sp.free != 0 {
 		p.unlist(s)
 	}
 	p.links[unit] = sp.free
-	sp.free = unit + 1
+	sp.free, sp.last = unit+1, unit+1
 	p.list(s)
 }
 

@@ -71,6 +71,19 @@ func TestGet_TouchesNoMoreMemoryThanIsLive(t *testing.T) {
 	}
 }
 
+func TestFIFO_GoesRoundInTheSpan(t *testing.T) {
+	p := newPool(t, 2)
+	p.FIFO()
+	p.Get(MinSize) // stays out, so that the span is never free
+	for turn := range 3 * (unitsPerSpan - 1) {
+		r := p.Get(MinSize)
+		if want := uint32(turn%(unitsPerSpan-1) + 1); r.unit() != want {
+			t.Fatalf("unit %d, want %d: never used, or away for longest", r.unit(), want)
+		}
+		p.Put(r)
+	}
+}
+
 func TestPut_FreesTheSpanForOtherClasses(t *testing.T) {
 	p := newPool(t, 1)
 	var refs []Ref
@@ -186,8 +199,9 @@ func (m poolModel) check(t *testing.T, spans, class int, r Ref) {
 }
 
 func TestPool_FollowsTheModel(t *testing.T) {
-	t.Run("all classes in few spans", func(t *testing.T) { followPoolModel(t, 5, 0) })
-	t.Run("large classes in many spans", func(t *testing.T) { followPoolModel(t, 20, classes-3) })
+	t.Run("all classes in few spans", func(t *testing.T) { followPoolModel(t, 5, 0, false) })
+	t.Run("large classes in many spans", func(t *testing.T) { followPoolModel(t, 20, classes-3, false) })
+	t.Run("first in, first out", func(t *testing.T) { followPoolModel(t, 5, 0, true) })
 }
 
 // poolWorld is a pool and what the test knows of it.
@@ -236,9 +250,10 @@ func (w *poolWorld) put(k int) {
 	w.inUse -= r.Size()
 }
 
-func followPoolModel(t *testing.T, spans, lowest int) {
+func followPoolModel(t *testing.T, spans, lowest int, fifo bool) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	w := &poolWorld{t: t, p: newPool(t, spans), spans: spans, model: poolModel{}, owner: make([]Ref, spans*unitsPerSpan)}
+	w.p.fifo = fifo
 	full := 0
 	for step := range 30_000 {
 		growing := step/1000%2 == 0

@@ -19,6 +19,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/tcp"
+	"github.com/mtcp-go/mtcp/internal/technique"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
@@ -66,6 +67,7 @@ type limits struct {
 	id, shards                                  int
 	tcp                                         func(*tcp.Config)
 	outside                                     bool // neighbours come from outside
+	technique                                   technique.Choice
 }
 
 func (c *limits) setDefaults() {
@@ -112,7 +114,7 @@ func newStation(t testing.TB, q link.Queue, addr wire.IPv4, c limits, now mono.T
 		Addresses:  []wire.IPv4Prefix{prefix},
 		Secret:     prf.Key{K0: 3, K1: uint64(addr)}, Seed: 4 + uint64(addr), Memory: region,
 	}
-	cfg.Neighbours.Outside = c.outside
+	cfg.Neighbours.Outside, cfg.Technique = c.outside, c.technique
 	if c.tcp != nil {
 		c.tcp(&cfg.TCP)
 	}

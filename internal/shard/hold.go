@@ -33,6 +33,6 @@ func (s *Shard) releaseHeld(now mono.Time) {
 			return
 		}
 		s.unlist(t)
-		s.enlist(t, listAck)
+		s.enlist(t, s.lanes[listAck])
 	}
 }

@@ -54,7 +54,7 @@ func (s *Shard) file(t *tcp.TCB) {
 	if want == 0 || have != 0 {
 		return // one that is queued says all it has when its turn comes
 	}
-	s.enlist(t, want)
+	s.enlist(t, s.lanes[want])
 }
 
 func (s *Shard) enlist(t *tcp.TCB, n uint8) {

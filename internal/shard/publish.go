@@ -151,5 +151,7 @@ func (s *Shard) finished(t *tcp.TCB, i slab.Index) {
 func (s *Shard) free(t *tcp.TCB, i slab.Index) {
 	s.unlist(t) // a command may have come after the end
 	s.engine.Release(t)
-	s.tcbs.Put(i)
+	if !s.tw.keeps(i) {
+		s.tcbs.Put(i)
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/slab"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/tcp"
+	"github.com/mtcp-go/mtcp/internal/technique"
 	"github.com/mtcp-go/mtcp/internal/wheel"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
@@ -37,8 +38,9 @@ type Config struct {
 	Neighbours  neigh.Config
 	Secret      prf.Key
 	Seed        uint64
-	Memory      *arena.Region // blocks, rings, commands: what applications see
-	Tables      *arena.Region // TCBs and all else by slot; nil: the Go heap
+	Memory      *arena.Region    // blocks, rings, commands: what applications see
+	Tables      *arena.Region    // TCBs and all else by slot; nil: the Go heap
+	Technique   technique.Choice // what to do without, for benchmarks
 }
 
 // Events are the calls a shard makes to the layer above, on its own goroutine.
@@ -56,7 +58,7 @@ type Events interface {
 }
 
 // batch bounds every phase of a round: 64 packets.
-const batch = 64
+const batch = technique.MaxBatch
 
 // maxSegments bounds what one connection sends before others have their turn.
 const maxSegments = 16
@@ -113,9 +115,13 @@ type Shard struct {
 	searches  int          // segments passed on in search of their shard
 	quiet     int          // rounds since something arrived
 	draining  bool
-	over      sock.Errno // why everything was aborted, and nothing is opened any more
-	isDown    bool       // the link: what is sent is lost
-	isStalled bool       // the device had no frame for what was to be sent last
+	over      sock.Errno          // why everything was aborted, and nothing is opened any more
+	isDown    bool                // the link: what is sent is lost
+	isStalled bool                // the device had no frame for what was to be sent last
+	sums      bool                // the engine sums what it writes
+	frameMax  int                 // frames in a batch
+	acksFirst bool                // before applications run: without.go
+	lanes     [numLists + 1]uint8 // where a connection waits: its own list, unless there is only one
 
 	drops    [drop.NumReasons]uint64
 	counters counters
@@ -124,6 +130,7 @@ type Shard struct {
 // New composes a shard around a queue.
 func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.Time) (*Shard, error) {
 	s := &Shard{cfg: cfg, queue: q, info: q.Info(), events: events, mail: mail}
+	s.choose(&cfg)
 	blocks, err := arena.Make[sock.Block](cfg.Memory, cfg.Connections+1)
 	if err != nil {
 		return nil, fmt.Errorf("shard: blocks of %d connections: %w", cfg.Connections, err)
@@ -169,7 +176,6 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 			return nil, fmt.Errorf("shard: no way to gateway %v", r.Gateway)
 		}
 	}
-	cfg.TCP.Sums = !s.info.TxChecksum // which is even less work
 	s.engine = tcp.New(cfg.TCP, tcp.Resources{
 		Blocks: blocks,
 		Pool:   s.pool,
@@ -178,6 +184,7 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 		Secret: cfg.Secret,
 		Seed:   rnd.Uint64(),
 	})
+	s.doWithout()
 	s.wheel = wheel.Over(t.timers, now)
 	s.assembled = make([]byte, wire.EthernetLen+s.info.MTU)
 	if s.loop, err = newFrames(s.info.MTU); err != nil {
@@ -191,6 +198,9 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 func (s *Shard) Input(now mono.Time) bool {
 	s.now = now
 	n := s.receive(now)
+	if s.acksFirst {
+		s.acknowledge(now)
+	}
 	n += s.timers(now)
 	s.publish(now)
 	s.quiet++

@@ -18,6 +18,7 @@ type timeWaits struct {
 	slab         *slab.Slab[tcp.TimeWaitRecord]
 	first, last  slab.Index
 	evictedEarly uint64
+	kept         *keptSlots // nil: a record is all that remains
 }
 
 func (w *timeWaits) next() mono.Time {
@@ -65,6 +66,7 @@ func (s *Shard) enterTimeWait(t *tcp.TCB, i slab.Index, now mono.Time) {
 		s.engine.EnterTimeWait(t, s.tw.slab.At(j), now)
 		s.tw.link(j)
 		s.flows.Update(t.Key(), uint32(j)|twBit)
+		s.keep(i, j)
 	}
 	s.engine.LeaveTCB(t)
 }
@@ -74,6 +76,7 @@ func (s *Shard) endTimeWait(i slab.Index) {
 	s.flows.Delete(s.tw.slab.At(i).Key)
 	s.tw.unlink(i)
 	s.tw.slab.Put(i)
+	s.letGo(i)
 }
 
 // expireTimeWaits ends records whose time has come, a batch at a time.

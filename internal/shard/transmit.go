@@ -33,7 +33,7 @@ func (s *Shard) frames() int {
 	if s.arp.HasOutput() || s.host.HasOutput() {
 		n += 8
 	}
-	return min(n, batch)
+	return min(n, s.frameMax)
 }
 
 // transmit fills and sends at most one batch of frames.
@@ -193,7 +193,7 @@ func (s *Shard) finish(b []byte, sum uint64, src, dst wire.IPv4, mac wire.MAC, t
 		sum := wire.Fold(wire.PseudoSum(src, dst, wire.ProtoTCP, len(segment)))
 		binary.BigEndian.PutUint16(segment[checksumAt:], sum)
 		f.Flags, f.ChecksumStart, f.ChecksumOffset = link.WantChecksum, tcpAt, checksumAt
-	case s.info.TxChecksum:
+	case !s.sums:
 		wire.PutTCPChecksum(src, dst, segment)
 	default:
 		wire.PutTCPSum(src, dst, segment, sum)

@@ -38,9 +38,11 @@ type Slot struct {
 type Slab[T any] struct {
 	items []T
 	slots []Slot
-	free  Index // the slot that came back last
+	free  Index // the slot that came back last, or first: it goes out next
+	last  Index // with fifo: the slot that came back last
 	high  Index // the highest slot that was ever given out
 	live  int
+	fifo  bool
 }
 
 // New returns a slab over items, which stay the caller's memory. Item 0 is
@@ -56,10 +58,14 @@ func Over[T any](items []T, slots []Slot) *Slab[T] {
 	return &Slab[T]{items: items, slots: slots}
 }
 
+// FIFO has the slab give out first what was never used, then what came back
+// first, so that it goes round in all of its memory: what benchmarks compare with.
+func (s *Slab[T]) FIFO() { s.fifo = true }
+
 // Get takes a slot. Its item holds whatever it held before.
 func (s *Slab[T]) Get() (Index, bool) {
 	i := s.free
-	if i != 0 {
+	if i != 0 && !(s.fifo && int(s.high+1) < len(s.slots)) {
 		s.free = s.slots[i].next
 	} else if i = s.high + 1; int(i) < len(s.slots) {
 		s.high = i
@@ -79,9 +85,24 @@ func (s *Slab[T]) Put(i Index) {
 	}
 	slot := &s.slots[i]
 	slot.generation++
+	s.live--
+	if s.fifo {
+		s.append(i)
+		return
+	}
 	slot.next = s.free
 	s.free = i
-	s.live--
+}
+
+// append puts slot i last.
+func (s *Slab[T]) append(i Index) {
+	s.slots[i].next = 0
+	if s.free == 0 {
+		s.free = i
+	} else {
+		s.slots[s.last].next = i
+	}
+	s.last = i
 }
 
 // At returns the item of slot i, which the caller knows to be in use.

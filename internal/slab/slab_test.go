@@ -22,6 +22,18 @@ func TestGet_GivesOutWhatCameBackLast(t *testing.T) {
 	}
 }
 
+func TestFIFO_GoesRoundInAllSlots(t *testing.T) {
+	s := New(make([]int, 5))
+	s.FIFO()
+	for turn := range 12 {
+		i, ok := s.Get()
+		if want := Index(turn%4 + 1); !ok || i != want {
+			t.Fatalf("Get = %d, %v, want %d: never used, or away for longest", i, ok, want)
+		}
+		s.Put(i)
+	}
+}
+
 func TestGet_NeverGivesOutZeroAndEnds(t *testing.T) {
 	for n := range 5 {
 		s := New(make([]int, n))
@@ -111,9 +123,15 @@ func TestPut_LeavesTheItemAlone(t *testing.T) {
 }
 
 func TestSlab_FollowsTheModel(t *testing.T) {
+	followModel(t, New(make([]int, 64)))
+	fifo := New(make([]int, 64))
+	fifo.FIFO()
+	followModel(t, fifo)
+}
+
+func followModel(t *testing.T, s *Slab[int]) {
 	const n = 64
 	rng := rand.New(rand.NewPCG(1, 2))
-	s := New(make([]int, n))
 	live := map[Index]Handle{}
 	var order, stale []Handle
 	for step := range 100_000 {

@@ -15,6 +15,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/prf"
 	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/tcp"
+	"github.com/mtcp-go/mtcp/internal/technique"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
@@ -44,6 +45,8 @@ type Config struct {
 	BusyPoll   bool         // shards never sleep
 	Probe      bool         // probe addresses for conflicts before use (RFC 5227)
 	Seed       uint64       // 0: from the system; else everything that is random follows from it
+
+	Technique technique.Choice // what to do without, for benchmarks
 
 	// Ask, when not nil, says that neighbours and routes come from outside: the
 	// stack speaks no ARP. Shards call it for a neighbour that they do not know,

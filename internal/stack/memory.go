@@ -48,6 +48,7 @@ func (c *Config) shardConfig(i int) shard.Config {
 		PortLast:    c.PortLast,
 		Ports:       c.Ports,
 		HoldAcks:    true,
+		Technique:   c.Technique,
 		TCP:         c.TCP,
 		Host:        c.hostConfig(info.MTU, c.Seed+uint64(i)),
 		Addresses:   c.prefixes(),

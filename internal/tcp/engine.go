@@ -51,6 +51,7 @@ type Config struct {
 	IdleRings      time.Duration // rings of an idle connection go back after this
 	ChallengeLimit int           // challenge ACKs per connection and second
 	Sums           bool          // Output sums what it writes: see Sum
+	LoneFIN        bool          // a FIN does not ride on text: to see what that is worth
 }
 
 // DefaultConfig returns the defaults.

@@ -172,7 +172,7 @@ func (e *Engine) planNew(t *TCB, now mono.Time) (plan, bool) {
 	if int64(p.n) > int64(room) {
 		p.n, p.how = seq.Size(max(room, 0)), small
 	}
-	if t.has(flagFinQueued) && p.n == avail && int64(room) > int64(p.n) {
+	if t.has(flagFinQueued) && p.n == avail && int64(room) > int64(p.n) && (p.n == 0 || !e.cfg.LoneFIN) {
 		p.how |= withFIN
 	}
 	if p.n == 0 && !p.is(withFIN) || !t.worthSending(p, avail, full) {

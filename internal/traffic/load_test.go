@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mtcp-go/mtcp"
+	"github.com/mtcp-go/mtcp/internal/technique"
 )
 
 var serverIP = netip.MustParseAddr("10.9.0.2")
@@ -152,5 +153,31 @@ func TestSpec_WhatMakesNoSense(t *testing.T) {
 	}
 	if err := good.check(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRun_WithoutAnyTechnique moves everything all the same: what a benchmark
+// compares with has to be right, too.
+func TestRun_WithoutAnyTechnique(t *testing.T) {
+	defer technique.Choose(technique.Choice{})
+	for _, batch := range []int{1, 0} {
+		technique.Choose(technique.Choice{Without: technique.All, Batch: batch})
+		client, server, from := stacks(t, 2)
+		if err := Serve(server, 64); err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range []Spec{
+			{Work: Requests, Connections: 20},
+			{Work: Short, Connections: 20},
+			{Work: Out, Connections: 3},
+			{Work: In, Connections: 3},
+		} {
+			spec.Server, spec.From, spec.Size, spec.Duration = serverIP, from, 64, 200*time.Millisecond
+			r, err := Run(context.Background(), client, spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkResult(t, &spec, r)
+		}
 	}
 }

@@ -5,7 +5,7 @@
 // caller gives. It never allocates, keeps nothing, never panics on input, and
 // decides nothing: whether an address is ours or a port is open is for others.
 //
-// Reading order: ipv4addr.go, mac.go, checksum.go and its
-// assembly, ethernet.go, arp.go,
-// ipv4.go, icmp.go, tcp.go, tcpoptions.go, tcpoptions_put.go.
+// Reading order: ipv4addr.go, mac.go, checksum.go with its
+// assembly, ethernet.go, arp.go, ipv4.go, icmp.go, tcp.go, tcpoptions.go,
+// tcpoptions_put.go.
 package wire

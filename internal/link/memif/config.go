@@ -78,6 +78,10 @@ type Config struct {
 	// then kills it: so only with a peer that is trusted.
 	HugePages bool
 
+	// Uncoloured puts buffers and frames at strides of a power of two: to see what
+	// other strides are worth.
+	Uncoloured bool
+
 	// Changed, which may be nil, is called by Serve when the peer has come or
 	// gone, and why.
 	Changed func(up bool, why string)

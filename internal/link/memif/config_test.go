@@ -112,3 +112,19 @@ func TestRegion_OfOursCannotChangeItsSize(t *testing.T) {
 		}
 	}
 }
+
+// What benchmarks compare with: every buffer begins in the same few cache sets.
+func TestLayout_UncolouredStridesArePowersOfTwo(t *testing.T) {
+	for size, want := range map[uint32]uint32{2048: 2048, 2049: 4096, 9100: 16384} {
+		c := Config{BufferSize: int(size), Uncoloured: true, Queues: 1, RingSize: 32}
+		if got := layoutOf(&c).stride; got != want {
+			t.Errorf("stride %d for buffers of %d, want %d", got, size, want)
+		}
+	}
+	var f frames
+	c := Config{Uncoloured: true}
+	f.init(1518, c.stride(1518))
+	if got := cap(f.at[0]); got != 1518 {
+		t.Errorf("a frame of %d octets", got)
+	}
+}

@@ -82,8 +82,8 @@ func (d *Device) open() (err error) {
 	}
 	for i := range d.cfg.Queues {
 		q := &Queue{device: d, slave: d.cfg.Role == Slave, frame: frameSize(d.cfg.MTU), bell: -1}
-		q.rx.init(q.frame)
-		q.tx.init(q.frame)
+		q.rx.init(q.frame, d.cfg.stride(q.frame))
+		q.tx.init(q.frame, d.cfg.stride(q.frame))
 		d.queues = append(d.queues, q)
 		if err := q.openSleeper(); err != nil {
 			return fmt.Errorf("queue %d: %w", i, err)

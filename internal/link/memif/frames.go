@@ -16,8 +16,7 @@ type frames struct {
 	lent int // not yet given back
 }
 
-func (f *frames) init(size int) {
-	stride := oddLines(size)
+func (f *frames) init(size, stride int) {
 	mem := make([]byte, framesPerDirection*stride)
 	for i := range f.at {
 		first := i * stride

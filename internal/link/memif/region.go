@@ -35,7 +35,7 @@ func layoutOf(c *Config) layout {
 		queues: c.Queues,
 		log2:   uint8(bits.TrailingZeros(uint(c.RingSize))), // at most maxLog2Ring
 		buffer: uint32(c.BufferSize),                        // at most maxBuffer
-		stride: uint32(oddLines(c.BufferSize)),
+		stride: uint32(c.stride(c.BufferSize)),
 	}
 	l.fit()
 	return l
@@ -165,6 +165,14 @@ func within(regions [][]byte, d *descriptor) []byte {
 }
 
 func roundUp(n, to int) int { return (n + to - 1) / to * to }
+
+// stride is how far apart things of size octets lie.
+func (c *Config) stride(size int) int {
+	if c.Uncoloured {
+		return 1 << bits.Len(uint(size-1))
+	}
+	return oddLines(size)
+}
 
 // oddLines is the least odd number of cache lines that holds size octets.
 func oddLines(size int) int { return ((size+cacheLine-1)/cacheLine | 1) * cacheLine }
