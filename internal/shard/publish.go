@@ -92,7 +92,8 @@ func (s *Shard) schedule(t *tcp.TCB, i slab.Index) {
 	s.wheel.Schedule(uint32(i), next)
 }
 
-// wake raises the ready word's bits and readies whoever waits for them.
+// wake raises the ready word's bits and readies whoever waits for them; of all in
+// a phase, the last when WakeLast is called.
 func (s *Shard) wake(t *tcp.TCB, i slab.Index, v tcp.Verdict) {
 	var bits, who sock.Ready
 	b := &s.blocks[i]
@@ -116,8 +117,21 @@ func (s *Shard) wake(t *tcp.TCB, i slab.Index, v tcp.Verdict) {
 	if woken := b.Raise(bits, who); woken != 0 {
 		s.counters.Wakes++
 		s.woke = true
-		s.waiters.at(i).Wake(woken)
+		s.WakeLast()
+		s.last, s.lastWoken = s.waiters.at(i), woken
 	}
+}
+
+// WakeLast readies the goroutine that was to be readied last, and reports whether
+// there was one: until Output it is the caller's business, who may want to ready
+// somebody before it.
+func (s *Shard) WakeLast() bool {
+	if s.last == nil {
+		return false
+	}
+	s.last.Wake(s.lastWoken)
+	s.last = nil
+	return true
 }
 
 // roomToWrite keeps a blocked writer asleep until it can write a good piece.
