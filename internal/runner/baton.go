@@ -1,5 +1,11 @@
 package runner
 
+import (
+	"sync/atomic"
+
+	"github.com/mtcp-go/mtcp/internal/sock"
+)
+
 // A yield that stays on its processor.
 //
 // runtime.Gosched puts the loop into the one queue of all processors, under the
@@ -16,12 +22,15 @@ package runner
 // queue. So the other is readied before the last of those who shall run first,
 // whom the shard holds back for that. If there is none, an idle goroutine is
 // readied in its place.
+//
+// From when the other is readied the loop is its own: another processor may have
+// taken it already.
 
 // A baton is the right to run a loop, which two goroutines pass to each other.
 type baton struct {
 	turn [2]chan struct{}
 	idle chan struct{}
-	over bool // the loop has ended; passed with the baton
+	over atomic.Bool // the loop has ended
 }
 
 func newBaton() *baton {
@@ -32,35 +41,42 @@ func newBaton() *baton {
 	return b
 }
 
-// pass lets the other goroutine of the loop go on behind all who were readied;
-// last readies one more, if it can. It returns when the baton has come back,
-// and is false if the loop has ended.
-func (b *baton) pass(me int, last func() bool) bool {
+// pass lets the other goroutine of the loop go on behind all who were readied,
+// and behind last, if there is one, who waits for what is in why. It returns when
+// the baton has come back, and is false if the loop has ended.
+func (b *baton) pass(me int, last *sock.Waiter, why sock.Ready) bool {
 	b.turn[1-me] <- struct{}{}
-	if !last() {
-		select {
-		case b.idle <- struct{}{}:
-		default: // it has not run since; the order is a matter of speed only
-		}
+	if last != nil {
+		last.Wake(why)
+	} else {
+		b.readyIdle()
 	}
 	return b.wait(me)
+}
+
+func (b *baton) readyIdle() {
+	select {
+	case b.idle <- struct{}{}:
+	default: // it is ready since the last time
+	}
 }
 
 // wait waits for the baton.
 func (b *baton) wait(me int) bool {
 	<-b.turn[me]
-	return !b.over
+	return !b.over.Load()
 }
 
 // end lets the other goroutine, and the idle one, return.
 func (b *baton) end(me int) {
-	b.over = true
+	b.over.Store(true)
 	b.turn[1-me] <- struct{}{}
-	close(b.idle)
+	b.readyIdle()
 }
 
 // idler is readied to push others into the queue.
 func (b *baton) idler() {
-	for range b.idle {
+	for !b.over.Load() {
+		<-b.idle
 	}
 }

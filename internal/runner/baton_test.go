@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+
+	"github.com/mtcp-go/mtcp/internal/sock"
 )
 
 // oneProcessor makes the order of goroutines a matter of queues alone.
@@ -51,9 +53,9 @@ func testAllRunFirst(t *testing.T, hold bool) {
 		go func() {
 			if b.wait(1) {
 				seen <- slices.Clone(ran) // as the loop goes on
-				b.pass(1, func() bool { return false })
+				b.pass(1, nil, 0)
 			}
-			b.end(0)
+			b.turn[0] <- struct{}{}
 		}()
 		for range 10 {
 			runtime.Gosched()
@@ -65,18 +67,15 @@ func testAllRunFirst(t *testing.T, hold bool) {
 		for _, c := range ready[:held] {
 			c <- struct{}{}
 		}
-		b.pass(0, func() bool {
-			if held == n {
-				return false
-			}
-			ready[held] <- struct{}{}
-			return true
-		})
+		var last *sock.Waiter
+		if held < n {
+			last = &sock.Waiter{Read: ready[held]}
+		}
+		b.pass(0, last, sock.ReadParked)
 		if got := len(<-seen); got != n {
 			t.Errorf("%d of %d had run when the loop went on (the last held back: %v)", got, n, hold)
 		}
-		b.over = true
-		b.turn[1] <- struct{}{}
+		b.end(0)
 		for _, c := range ready {
 			close(c)
 		}

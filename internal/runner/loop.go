@@ -120,7 +120,8 @@ func (r *Runner) yield(me int) bool {
 		r.shard.WakeLast()
 		l.poller.poll()
 	default:
-		return l.baton.pass(me, r.shard.WakeLast)
+		last, why := r.shard.TakeLast()
+		return l.baton.pass(me, last, why)
 	}
 	return true
 }

@@ -122,16 +122,20 @@ func (s *Shard) wake(t *tcp.TCB, i slab.Index, v tcp.Verdict) {
 	}
 }
 
-// WakeLast readies the goroutine that was to be readied last, and reports whether
-// there was one: until Output it is the caller's business, who may want to ready
-// somebody before it.
-func (s *Shard) WakeLast() bool {
-	if s.last == nil {
-		return false
-	}
-	s.last.Wake(s.lastWoken)
+// TakeLast takes the goroutine that was to be readied last, nil if there is none:
+// until Output it is the caller's business, who may want to ready somebody before
+// it.
+func (s *Shard) TakeLast() (*sock.Waiter, sock.Ready) {
+	w := s.last
 	s.last = nil
-	return true
+	return w, s.lastWoken
+}
+
+// WakeLast readies it.
+func (s *Shard) WakeLast() {
+	if w, woken := s.TakeLast(); w != nil {
+		w.Wake(woken)
+	}
 }
 
 // roomToWrite keeps a blocked writer asleep until it can write a good piece.
