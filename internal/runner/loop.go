@@ -33,7 +33,7 @@ const maxSleep = time.Second
 
 // pollEvery is how long kernel sockets of the process may wait while loops take
 // all processors.
-const pollEvery = 500 * time.Microsecond
+const pollEvery = time.Millisecond
 
 // awake counts the loops of the process that do not sleep.
 var awake atomic.Int32
