@@ -30,15 +30,18 @@ type Conn struct {
 	reading, writing sync.Mutex // one reader, one writer at a time
 	read, write      deadline
 
-	// users counts the calls in progress; the high bit says that Close was
-	// called. The last to leave after that gives the connection back.
+	// users counts the calls in progress that hold neither reading nor writing;
+	// the high bit says that Close was called. The last to leave after that, of
+	// those who read, write or are counted, gives the connection back: see last.
 	users   atomic.Int64
+	ending  sync.Mutex
+	ended   bool         // it was given back; who holds reading or writing may look
 	copying atomic.Int32 // ReadFrom and WriteTo inside the other side's calls
 	told    atomic.Bool  // an error of the connection was returned
 	abort   atomic.Bool  // SetLinger(0)
 
 	readEnd     atomic.Bool // CloseRead was called
-	readEndTold atomic.Bool // and the shard knows
+	readEndTold bool        // and the shard knows; under reading
 }
 
 const connClosed = 1 << 62
@@ -69,12 +72,37 @@ func (c *Conn) enter() bool {
 	return true
 }
 
-// leave ends a call. The last one after Close gives the connection back.
+// leave ends a call.
 func (c *Conn) leave() {
-	if c.users.Add(-1) == connClosed && c.users.CompareAndSwap(connClosed, connClosed|connClosed>>1) {
-		c.app.Close(c.abort.Load())
-		c.stack.Done()
+	if c.users.Add(-1) == connClosed {
+		c.last()
 	}
+}
+
+// last gives a closed connection back, if nobody is inside any more. Whoever
+// leaves calls it when he has: so the last one finds nobody. That it holds reading
+// and writing for a moment itself hides nobody's leaving, since one at a time is
+// here.
+func (c *Conn) last() {
+	c.ending.Lock()
+	defer c.ending.Unlock()
+	if !c.reading.TryLock() {
+		return
+	}
+	defer c.reading.Unlock()
+	if !c.writing.TryLock() {
+		return
+	}
+	defer c.writing.Unlock()
+	if c.ended || c.users.Load() != connClosed {
+		return
+	}
+	c.ended = true
+	if c.readEnd.Load() && !c.readEndTold {
+		c.app.ShutdownRead()
+	}
+	c.app.Close(c.abort.Load())
+	c.stack.Done()
 }
 
 func (c *Conn) isClosed() bool { return c.users.Load()&connClosed != 0 }
@@ -82,25 +110,29 @@ func (c *Conn) isClosed() bool { return c.users.Load()&connClosed != 0 }
 // Read reads up to len(p) octets, waiting for the first. It returns io.EOF
 // after the peer's FIN.
 func (c *Conn) Read(p []byte) (int, error) {
-	if !c.enter() {
-		return 0, c.opError("read", net.ErrClosed)
-	}
-	defer c.leave()
 	c.reading.Lock()
-	defer c.endReading()
-	if len(p) == 0 {
-		return 0, nil
+	n, err := c.readSome(p)
+	c.endReading()
+	if err != nil {
+		return 0, c.opError("read", err)
 	}
+	return n, nil
+}
+
+func (c *Conn) readSome(p []byte) (int, error) {
 	for {
-		if err := c.mayRead(); err != nil {
-			return 0, c.opError("read", err)
+		if err := c.mayRead(); err != nil && (len(p) > 0 || err == net.ErrClosed) {
+			return 0, err
+		}
+		if len(p) == 0 {
+			return 0, nil
 		}
 		n, s := c.app.Read(p)
 		if s == sock.Done {
 			return n, nil
 		}
 		if err := c.waitRead(s); err != nil {
-			return 0, c.opError("read", err)
+			return 0, err
 		}
 	}
 }
@@ -145,6 +177,9 @@ func (c *Conn) endReading() {
 	if c.readEnd.Load() {
 		c.tellReadEnd()
 	}
+	if c.isClosed() {
+		c.last()
+	}
 }
 
 // tellReadEnd hands the read position over unless a reader is inside, who then
@@ -153,25 +188,30 @@ func (c *Conn) tellReadEnd() {
 	if !c.reading.TryLock() {
 		return
 	}
-	defer c.reading.Unlock()
-	if !c.readEndTold.Swap(true) {
+	if !c.readEndTold && !c.isClosed() { // last tells it otherwise
+		c.readEndTold = true
 		c.app.ShutdownRead()
 	}
+	c.reading.Unlock()
 }
 
 // Write writes all of p, waiting for room as often as it must.
 func (c *Conn) Write(p []byte) (int, error) {
-	if !c.enter() {
-		return 0, c.opError("write", net.ErrClosed)
-	}
-	defer c.leave()
 	c.writing.Lock()
-	defer c.writing.Unlock()
 	n, err := c.writeAll(p, "write")
+	c.endWriting()
 	if err != nil {
 		return n, c.opError("write", err)
 	}
 	return n, nil
+}
+
+// endWriting lets the next writer in.
+func (c *Conn) endWriting() {
+	c.writing.Unlock()
+	if c.isClosed() {
+		c.last()
+	}
 }
 
 // writeAll writes p; errors are of the system call that it stands for.

@@ -10,9 +10,11 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/drop"
 	"golang.org/x/net/nettest"
 )
 
@@ -221,4 +223,47 @@ func TestConfig_GatewayIsTheNextHop(t *testing.T) {
 		t.Errorf("dialled from %v", a)
 	}
 	c.Close()
+}
+
+// TestClose_GivesTheConnectionBackOnce closes while others read, write and set: it
+// is given back when the last of them has left, and by nobody else.
+func TestClose_GivesTheConnectionBackOnce(t *testing.T) {
+	w := newWorld(t, WireConfig{}, nil)
+	l := w.listen(t, ":80")
+	b := make([]byte, 64)
+	for i := range 200 {
+		c, s := w.connect(t, l)
+		var inside sync.WaitGroup
+		begun := make(chan struct{}, 8)
+		until := func(f func() error) {
+			inside.Go(func() {
+				begun <- struct{}{}
+				for f() == nil {
+				}
+			})
+		}
+		for range 2 {
+			until(func() error { _, err := c.Read(make([]byte, 64)); return err })
+			until(func() error { _, err := c.Write(b); return err })
+			until(func() error { return c.SetDeadline(time.Time{}) })
+		}
+		until(func() error { _, err := s.Write(b); return err })
+		for range i % 8 {
+			<-begun
+		}
+		if i%3 == 0 {
+			c.CloseRead()
+		}
+		c.Close()
+		s.Close()
+		within(t, "all calls", inside.Wait)
+	}
+	eventually(t, "both stacks have their slots again", func() bool {
+		return w.client.Stats()[0].Connections == 0 && w.server.Stats()[0].Connections == 0
+	})
+	for _, s := range []*Stack{w.client, w.server} {
+		if n := s.Stats()[0].Drops[drop.StaleHandle.String()]; n > 0 {
+			t.Errorf("%d commands for connections that had been given back", n)
+		}
+	}
 }

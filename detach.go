@@ -19,11 +19,8 @@ func (s *Stack) Detach(conn net.Conn, attach func(shard int, h slab.Handle) erro
 	if !ok || c.stack != s.core {
 		return fmt.Errorf("mtcp: detach: the %T is no connection of this stack", conn)
 	}
-	if !c.users.CompareAndSwap(0, connClosed|connClosed>>1) {
-		if c.isClosed() {
-			return c.opError("detach", net.ErrClosed)
-		}
-		return c.opError("detach", errInUse)
+	if err := c.take(); err != nil {
+		return c.opError("detach", err)
 	}
 	c.read.stop()
 	c.write.stop()
@@ -33,4 +30,26 @@ func (s *Stack) Detach(conn net.Conn, attach func(shard int, h slab.Handle) erro
 	}
 	s.core.Done()
 	return err
+}
+
+// take gives the connection back without closing it, unless somebody uses it.
+func (c *Conn) take() error {
+	c.ending.Lock()
+	defer c.ending.Unlock()
+	if c.isClosed() {
+		return net.ErrClosed
+	}
+	if !c.reading.TryLock() {
+		return errInUse
+	}
+	defer c.reading.Unlock()
+	if !c.writing.TryLock() {
+		return errInUse
+	}
+	defer c.writing.Unlock()
+	if !c.users.CompareAndSwap(0, connClosed) {
+		return errInUse
+	}
+	c.ended = true
+	return nil
 }

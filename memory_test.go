@@ -20,7 +20,9 @@ import (
 func TestConnections_BoundMakesClientsWait(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		const room, n = 4, 10
-		w := newWorld(t, WireConfig{}, func(_, server *Config) { server.Connections = room })
+		w := newWorld(t, WireConfig{}, func(_, server *Config) {
+			server.Connections, server.Backlog = room, 2*n // so that no queue is full before
+		})
 		l := w.listen(t, ":80")
 		var clients sync.WaitGroup
 		for range n {

@@ -143,12 +143,11 @@ func (c *Conn) SetTOS(tos uint8) error { return c.set(sock.OptTOS, uint64(tos)) 
 
 // WriteBuffers writes all buffers in order, as one segment train: writev.
 func (c *Conn) WriteBuffers(v *net.Buffers) (int64, error) {
-	if !c.enter() {
+	c.writing.Lock()
+	defer c.endWriting()
+	if c.isClosed() {
 		return 0, c.opError("writev", net.ErrClosed)
 	}
-	defer c.leave()
-	c.writing.Lock()
-	defer c.writing.Unlock()
 	var total int64
 	for len(*v) > 0 {
 		n, err := c.writeAll((*v)[0], "writev")
@@ -173,12 +172,11 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 }
 
 func (c *Conn) readFrom(r io.Reader) (int64, error) {
-	if !c.enter() {
+	c.writing.Lock()
+	defer c.endWriting()
+	if c.isClosed() {
 		return 0, c.opError("write", net.ErrClosed)
 	}
-	defer c.leave()
-	c.writing.Lock()
-	defer c.writing.Unlock()
 	c.copying.Add(1)
 	defer c.copying.Add(-1)
 	var total int64
@@ -233,12 +231,11 @@ func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 }
 
 func (c *Conn) writeTo(w io.Writer) (int64, error) {
-	if !c.enter() {
-		return 0, c.opError("read", net.ErrClosed)
-	}
-	defer c.leave()
 	c.reading.Lock()
 	defer c.endReading()
+	if c.isClosed() {
+		return 0, c.opError("read", net.ErrClosed)
+	}
 	c.copying.Add(1)
 	defer c.copying.Add(-1)
 	var total int64

@@ -14,12 +14,14 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/mtcp-go/mtcp"
 	"github.com/mtcp-go/mtcp/internal/traffic"
+	"golang.org/x/sys/unix"
 )
 
 // halfFlags are what both halves are told of their stack. Limits that are not
@@ -42,6 +44,8 @@ type halfFlags struct {
 	JSON        bool   `help:"Print JSON, a line each."`
 
 	techniqueFlags
+
+	together bool // all of the process is on the cores, not a thread for each shard
 }
 
 // open makes the stack; sources is how many addresses it has, the first being
@@ -82,10 +86,39 @@ func (f *halfFlags) open(role mtcp.MemifRole, sources int) (*mtcp.Stack, []netip
 		}
 		cfg.Link = mtcp.AFXDP{Interface: f.Iface}
 	}
-	// The threads of the cores, and one for everything else.
-	runtime.GOMAXPROCS(max(len(f.CPU)+1, min(runtime.GOMAXPROCS(0), runtime.NumCPU())))
+	if f.together {
+		cfg.Cores = nil
+		runtime.GOMAXPROCS(len(f.CPU))
+		if err := confine(f.CPU); err != nil {
+			return nil, nil, err
+		}
+	} else { // the threads of the cores, and one for everything else
+		runtime.GOMAXPROCS(max(len(f.CPU)+1, min(runtime.GOMAXPROCS(0), runtime.NumCPU())))
+	}
 	s, err := mtcp.New(cfg)
 	return s, from, err
+}
+
+// confine keeps all threads of the process on some cores.
+func confine(cores []int) error {
+	var set unix.CPUSet
+	for _, core := range cores {
+		set.Set(core)
+	}
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, t := range threads { // those to come are made by them
+		id, err := strconv.Atoi(t.Name())
+		if err == nil {
+			err = unix.SchedSetaffinity(id, &set)
+		}
+		if err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("--cpu %v: %w", cores, err)
+		}
+	}
+	return nil
 }
 
 type benchServeCmd struct {
@@ -110,6 +143,8 @@ func (c *benchServeCmd) Run(t *terminal) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1)
 	defer signal.Stop(signals)
+	// Goroutines run where their shard does only if it has no thread to itself.
+	c.together = c.Door == "net" && len(c.CPU) > 0
 	s, _, err := c.open(mtcp.MemifMaster, 1)
 	if err != nil {
 		return err

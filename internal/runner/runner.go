@@ -16,22 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spinRounds is how many idle rounds are made before sleeping. It is a number
-// and not a time, so that a clock that stands still does not spin for ever.
-const spinRounds = 32
-
-// yieldRounds is how many rounds pass, at most, before other goroutines may run
-// whom the shard has not readied itself. A yield costs as much as a segment; on a
-// thread of the shard's own it costs two switches between threads.
-const (
-	yieldRounds       = 16
-	yieldRoundsPinned = 1024
-)
-
-// maxSleep bounds a sleep, so that a lost wake-up would cost time and not
-// the connection.
-const maxSleep = time.Second
-
 // A Clock gives the time of all shards of a stack. Its zero is an hour before
 // it was made, so that no time is the zero Time.
 type Clock struct{ start time.Time }
@@ -62,6 +46,7 @@ type Runner struct {
 	busy  time.Duration // of rounds that had something to do; the shard's
 	stop  atomic.Bool
 	done  chan struct{}
+	loop  loop
 }
 
 // Start begins to run a shard.
@@ -71,12 +56,12 @@ func Start(s *shard.Shard, q link.Queue, mail *sock.Mailbox, clock *Clock, opt O
 	r := &Runner{shard: s, queue: q, mail: mail, clock: clock, opt: opt, done: make(chan struct{})}
 	labels := pprof.Labels("mtcp_shard", strconv.Itoa(s.Config().ID))
 	started := make(chan error)
-	go pprof.Do(context.Background(), labels, func(context.Context) {
+	go pprof.Do(context.Background(), labels, func(context.Context) { // inherited by those it starts
 		defer close(r.done)
 		err := r.pin()
 		started <- err
 		if err == nil {
-			r.loop()
+			r.run()
 		}
 	})
 	return r, <-started
@@ -106,59 +91,4 @@ func (r *Runner) Stop() {
 	r.stop.Store(true)
 	r.queue.Wake()
 	<-r.done
-}
-
-// loop is the life of a shard. Input readies the goroutines that wait for what
-// arrived, the yield runs them on this very processor, and Output sends what they
-// answered. Where handlers of the event door have answered within Input there is
-// nobody to yield to.
-func (r *Runner) loop() {
-	idle, unyielded := 0, 0
-	limit := yieldRounds
-	if r.opt.Pinned {
-		limit = yieldRoundsPinned
-	}
-	worked, last := false, r.clock.Now()
-	for !r.stop.Load() {
-		now := r.clock.Now()
-		if worked {
-			r.busy += now.Sub(last)
-		}
-		last = now
-		busy := r.shard.Input(now)
-		if unyielded++; r.shard.Woke() || unyielded >= limit {
-			runtime.Gosched()
-			unyielded = 0
-		}
-		if worked = r.shard.Output(now) || busy; worked {
-			idle = 0
-			continue
-		}
-		if idle++; idle < spinRounds || r.opt.BusyPoll {
-			continue
-		}
-		r.sleep(now)
-		idle = 0
-	}
-}
-
-// sleep arms the doorbell, looks once more, and waits for a frame, a command
-// or a timer.
-func (r *Runner) sleep(now mono.Time) {
-	if !r.mail.Arm() {
-		return
-	}
-	defer r.mail.Disarm()
-	d := maxSleep
-	if stalled, is := r.shard.Stalled(); is {
-		d = stalled
-	} else if !r.shard.Idle() {
-		return
-	}
-	if next := r.shard.NextTimer(); next != mono.Never {
-		d = min(d, next.Sub(now))
-	}
-	if d > 0 {
-		r.queue.Wait(d)
-	}
 }

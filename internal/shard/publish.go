@@ -94,7 +94,8 @@ func (s *Shard) schedule(t *tcp.TCB, i slab.Index) {
 	s.wheel.Schedule(uint32(i), next)
 }
 
-// wake raises the ready word's bits and readies whoever waits for them.
+// wake raises the ready word's bits and readies whoever waits for them; of all in
+// a phase, the last when WakeLast is called.
 func (s *Shard) wake(t *tcp.TCB, i slab.Index, v tcp.Verdict) {
 	var bits, who sock.Ready
 	b := &s.blocks[i]
@@ -118,7 +119,24 @@ func (s *Shard) wake(t *tcp.TCB, i slab.Index, v tcp.Verdict) {
 	if woken := b.Raise(bits, who); woken != 0 {
 		s.counters.Wakes++
 		s.woke = true
-		s.waiters.at(i).Wake(woken)
+		s.WakeLast()
+		s.last, s.lastWoken = s.waiters.at(i), woken
+	}
+}
+
+// TakeLast takes the goroutine that was to be readied last, nil if there is none:
+// until Output it is the caller's business, who may want to ready somebody before
+// it.
+func (s *Shard) TakeLast() (*sock.Waiter, sock.Ready) {
+	w := s.last
+	s.last = nil
+	return w, s.lastWoken
+}
+
+// WakeLast readies it.
+func (s *Shard) WakeLast() {
+	if w, woken := s.TakeLast(); w != nil {
+		w.Wake(woken)
 	}
 }
 

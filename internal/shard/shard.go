@@ -111,6 +111,8 @@ type Shard struct {
 	assembled []byte       // one frame that came in fragments
 	peers     []*Handover  // to other shards, by number; nil for ourselves
 	inbox     []*Handover  // from other shards
+	last      *sock.Waiter // nil, or whom to ready when WakeLast is called
+	lastWoken sock.Ready   // and for what
 	woke      bool         // somebody was readied since Woke was asked
 	searches  int          // segments passed on in search of their shard
 	quiet     int          // rounds since something arrived
@@ -193,8 +195,8 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 	return s, nil
 }
 
-// Input takes what has arrived, runs timers, and tells applications. It
-// reports whether there was anything to do.
+// Input takes what has arrived, runs timers, and tells applications, the last of
+// them by WakeLast. It reports whether there was anything to do.
 func (s *Shard) Input(now mono.Time) bool {
 	s.now = now
 	n := s.receive(now)
@@ -214,10 +216,12 @@ func (s *Shard) Input(now mono.Time) bool {
 // to. It reports whether there was anything to do.
 func (s *Shard) Output(now mono.Time) bool {
 	s.now = now
+	s.WakeLast()
 	n := s.commands(now)
 	s.publish(now)
 	n += s.transmit(now)
 	s.publish(now)
+	s.WakeLast()
 	s.askOutside()
 	return n > 0
 }

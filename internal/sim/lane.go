@@ -45,6 +45,7 @@ func (l *lane) run(now mono.Time) bool {
 		l.mail.Disarm()
 	}
 	busy := l.shard.Input(now)
+	l.shard.WakeLast()
 	busy = l.stepEnds(now) || busy
 	if l.shard.Output(now) { // a command may have changed something for them
 		busy, l.look = true, true

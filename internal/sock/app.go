@@ -110,7 +110,15 @@ func (a *App) ParkRead() bool {
 }
 
 // UnparkRead withdraws ParkRead.
-func (a *App) UnparkRead() { a.Block.clear(ReadParked) }
+func (a *App) UnparkRead() { a.unpark(ReadParked) }
+
+// unpark clears a parked bit, unless who woke us has: the usual case, which costs
+// a load.
+func (a *App) unpark(bit Ready) {
+	if a.Block.load()&bit != 0 {
+		a.Block.clear(bit)
+	}
+}
 
 // Write copies as much of p as the send ring takes, and tells the shard. When p
 // does not fit the rest is expected: the shard need not send a small segment
@@ -214,7 +222,7 @@ func (a *App) ParkWrite(want int) bool {
 }
 
 // UnparkWrite withdraws ParkWrite.
-func (a *App) UnparkWrite() { a.Block.clear(WriteParked) }
+func (a *App) UnparkWrite() { a.unpark(WriteParked) }
 
 // Unsent returns how many octets wait in the send ring for their
 // acknowledgment.
