@@ -51,8 +51,8 @@ type loop struct {
 	poller    *poller   // nil until needed
 }
 
-// run runs the loop until Stop.
-func (r *Runner) run() {
+// run runs the loop until Stop; it calls begun when all its goroutines are there.
+func (r *Runner) run(begun func()) {
 	awake.Add(1)
 	defer awake.Add(-1)
 	l := &r.loop
@@ -61,6 +61,7 @@ func (r *Runner) run() {
 	l.polled = l.last
 	if r.opt.Pinned {
 		l.limit = yieldRoundsPinned
+		begun()
 		r.rounds(0)
 		return
 	}
@@ -76,6 +77,7 @@ func (r *Runner) run() {
 			r.rounds(1)
 		}
 	})
+	begun()
 	r.rounds(0)
 }
 

@@ -58,11 +58,11 @@ func Start(s *shard.Shard, q link.Queue, mail *sock.Mailbox, clock *Clock, opt O
 	started := make(chan error)
 	go pprof.Do(context.Background(), labels, func(context.Context) { // inherited by those it starts
 		defer close(r.done)
-		err := r.pin()
-		started <- err
-		if err == nil {
-			r.run()
+		if err := r.pin(); err != nil {
+			started <- err
+			return
 		}
+		r.run(func() { started <- nil })
 	})
 	return r, <-started
 }
