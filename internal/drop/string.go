@@ -40,6 +40,8 @@ var names = [NumReasons]string{
 	TCPRefusedRST:       "tcp_rst_no_connection",
 	SYNBacklog:          "syn_backlog_full",
 	SYNEvicted:          "syn_backlog_evicted",
+	CookieLimit:         "syn_cookie_queue_full",
+	CookieRefused:       "syn_cookie_refused",
 	AcceptFull:          "accept_queue_full",
 	NoTCB:               "no_connection_slot",
 	NoRing:              "no_ring_memory",

@@ -126,6 +126,19 @@ func (s *Shard) handOver(a *arrival, t trail) bool {
 	return true
 }
 
+// isAway reports that a segment has come here in search of its connection.
+func (s *Shard) isAway(t trail) bool {
+	return t.step > 0 && int(t.step) <= s.cfg.Shards && int(t.origin) != s.cfg.ID
+}
+
+// handBack returns a segment that no shard knew to the one that the device
+// delivered it to.
+func (s *Shard) handBack(a *arrival, t trail) {
+	s.counters.HandedOver++
+	t.step = s.ended().step
+	s.passOn(s.peers[t.origin], a.frame, t.asMeta(a.flags))
+}
+
 // shareFrame gives a copy of a frame to all other shards.
 func (s *Shard) shareFrame(f *link.Frame) {
 	for _, p := range s.peers {

@@ -235,7 +235,7 @@ func (s *Shard) inputUnknown(a *arrival, now mono.Time, t trail) {
 		return
 	}
 	if listens {
-		s.inputListener(a, v, now)
+		s.inputListener(a, v, now, t)
 		return
 	}
 	s.engine.Stats.SegmentsIn++

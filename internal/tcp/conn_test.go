@@ -100,7 +100,7 @@ func (r *rig) release() {
 	}
 	r.closed = true
 	r.e.Release(r.c)
-	r.e.nReplies = 0
+	r.e.replies.n = 0
 	if n := r.e.pool.InUse(); n != 0 {
 		r.tb.Errorf("%d octets of ring memory were not given back", n)
 	}
