@@ -55,6 +55,7 @@ const (
 	SYNEvicted    // the oldest half-open connection, to make room for another
 	CookieLimit   // too many SYN cookies wait to be sent
 	CookieRefused // an ACK that brings no SYN cookie of ours, or an old one: answered with RST
+	CookieEarly   // text that came before the segment with the SYN cookie
 	AcceptFull    // accept queue at its limit
 	NoTCB         // no free connection slot
 	NoRing        // no ring memory; the peer will retransmit

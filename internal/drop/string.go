@@ -42,6 +42,7 @@ var names = [NumReasons]string{
 	SYNEvicted:          "syn_backlog_evicted",
 	CookieLimit:         "syn_cookie_queue_full",
 	CookieRefused:       "syn_cookie_refused",
+	CookieEarly:         "syn_cookie_early",
 	AcceptFull:          "accept_queue_full",
 	NoTCB:               "no_connection_slot",
 	NoRing:              "no_ring_memory",

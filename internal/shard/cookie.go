@@ -38,31 +38,15 @@ func (s *Shard) sendCookie(a *arrival, l *listener, now mono.Time) {
 	s.engine.SendCookie(&a.seg, a.key, s.mtu(a.key, now), now, l.settings...)
 }
 
-// inputCookie is an ACK to a listener without a connection; false if no cookie
-// can be meant. One that was searched for on all shards goes back to where the
-// device delivers what follows it, which is where its cookie was sent.
-func (s *Shard) inputCookie(a *arrival, place uint32, now mono.Time, t trail) bool {
-	l := &s.listening[place]
-	takes, away := s.takesCookies(l, now), s.isAway(t) && s.cfg.TCP.Cookies != tcp.CookiesOff
-	if !takes && !away {
-		return false
+// inputCookie is an ACK to a listener that sends cookies, and to no connection.
+// All shards were asked for one: the ACK is then back where the device delivers
+// what follows it, and whatever follows has gone the same way.
+func (s *Shard) inputCookie(a *arrival, place uint32, now mono.Time) {
+	c, ok := s.engine.TakeCookie(&a.seg, a.key, now)
+	if !ok {
+		s.engine.RefuseCookie(&a.seg, a.key, now)
+		return
 	}
-	switch c, ok := s.engine.TakeCookie(&a.seg, a.key, now); {
-	case ok && away:
-		s.handBack(a, t)
-	case ok && takes:
-		s.openCookie(a, place, c, now)
-	case takes:
-		s.engine.RefuseCookie(&a.seg, a.key)
-	default:
-		return false
-	}
-	return true
-}
-
-// openCookie opens the connection whose handshake a segment completes, within the
-// limits, and has it take the segment.
-func (s *Shard) openCookie(a *arrival, place uint32, c tcp.Cookie, now mono.Time) {
 	l := &s.listening[place]
 	i, why := s.slotFor(a, l)
 	if why != drop.None {

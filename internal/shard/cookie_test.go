@@ -133,7 +133,7 @@ func TestCookie_OldOrWrongOnesAreRefusedAndCounted(t *testing.T) {
 	w.run(tcp.CookieLife - time.Second)
 	_, wrong, _ := w.knock(4001, synStamped) // keeps the door open
 	w.run(2 * time.Second)
-	wrong.ack += 8
+	wrong.ack, wrong.options = wrong.ack+8, nil
 	for i, p := range []packet{old, wrong} {
 		w.inject(p)
 		w.run(time.Millisecond)

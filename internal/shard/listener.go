@@ -124,10 +124,7 @@ func (s *Shard) listenerOf(t *tcp.TCB) *listener {
 }
 
 // inputListener is a segment to a listening port without a connection.
-func (s *Shard) inputListener(a *arrival, place uint32, now mono.Time, t trail) {
-	if a.seg.MayBringCookie() && s.inputCookie(a, place, now, t) {
-		return
-	}
+func (s *Shard) inputListener(a *arrival, place uint32, now mono.Time) {
 	if s.engine.InputListen(&a.seg, a.key) {
 		s.accept(a, place, 0, false, now)
 	}

@@ -62,6 +62,10 @@ const (
 	// CookieLife is how long a cookie may still be good after it was sent.
 	CookieLife = 2 * cookieTick
 
+	// cookieHaste is how long the first segment of a connection is waited for when
+	// another has come.
+	cookieHaste = 10 * time.Second
+
 	mssBits  = 3  // of the sequence number
 	saysBits = 5  // of the timestamp
 	noScale  = 15 // beyond wire.MaxWScale
@@ -191,9 +195,16 @@ func (e *Engine) TakeCookie(s *Segment, k flow.Key4, now mono.Time) (Cookie, boo
 }
 
 // RefuseCookie answers an ACK that brings no cookie of ours as any other to a
-// listener (RFC 9293 §3.10.7.2).
-func (e *Engine) RefuseCookie(s *Segment, k flow.Key4) {
+// listener (RFC 9293 §3.10.7.2). But one that echoes a timestamp which this peer
+// was given just now may only have overtaken the one that brings the cookie, or
+// that was lost: nobody answers it, and the peer will send the first again.
+func (e *Engine) RefuseCookie(s *Segment, k flow.Key4, now mono.Time) {
 	e.Stats.SegmentsIn++
+	if s.Options.Present.Has(wire.HasTimestamp) && !e.cfg.NoTimestamps &&
+		milliClock(now)+e.timestampOffset(k)-s.Options.TSEcr < millis(cookieHaste) {
+		e.drop(drop.CookieEarly)
+		return
+	}
 	e.replyReset(s, k)
 	e.drop(drop.CookieRefused)
 }

@@ -199,6 +199,31 @@ func TestCookie_LastSegmentMayCarryTextAndFIN(t *testing.T) {
 	}
 }
 
+// Text that overtakes the segment with the cookie must not end the connection.
+func TestCookie_WhoIsAboutToBringOneIsNotReset(t *testing.T) {
+	for _, x := range []struct {
+		options string
+		after   time.Duration
+		want    drop.Reason
+	}{
+		{fullSYN, 10 * time.Millisecond, drop.CookieEarly},
+		{fullSYN, cookieHaste + time.Second, drop.CookieRefused}, // it has had its time
+		{"mss 1460", 10 * time.Millisecond, drop.CookieRefused},  // nothing tells it from another
+	} {
+		r := newRig(t, 4, nil)
+		r.cookie(x.options)
+		r.now = r.now.Add(x.after)
+		second := r.segment("P. 101:201 ack 1")
+		if _, ok := r.e.TakeCookie(second, testKey, r.now); ok {
+			t.Fatal("a connection would begin with its second segment")
+		}
+		r.e.RefuseCookie(second, testKey, r.now)
+		if r.drops(x.want) != 1 || (r.e.replies.n == 1) != (x.want == drop.CookieRefused) {
+			t.Errorf("%q after %v: %d replies, %d counted as %v", x.options, x.after, r.e.replies.n, r.drops(x.want), x.want)
+		}
+	}
+}
+
 func TestCookie_SettingsOfTheListenerCount(t *testing.T) {
 	r := newRig(t, 8, nil)
 	a := r.cookie(fullSYN, sock.Setting{Option: sock.OptRcvBuf, Value: 10000}, sock.Setting{Option: sock.OptMSS, Value: 700})
@@ -216,7 +241,7 @@ func TestCookie_QueueIsBoundedAndLeavesRepliesAlone(t *testing.T) {
 	if n := r.drops(drop.CookieLimit); n != 2*maxReplies || r.e.Stats.CookiesSent != maxReplies {
 		t.Errorf("%d refused, %d sent", n, r.e.Stats.CookiesSent)
 	}
-	r.e.RefuseCookie(r.segment(". 1 ack 1"), testKey)
+	r.e.RefuseCookie(r.segment(". 1 ack 1"), testKey, r.now)
 	if r.e.replies.n != 1 || r.drops(drop.CookieRefused) != 1 {
 		t.Errorf("%d replies, %d refusals, want one each", r.e.replies.n, r.drops(drop.CookieRefused))
 	}
