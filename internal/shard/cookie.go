@@ -33,7 +33,14 @@ func (s *Shard) takesCookies(l *listener, now mono.Time) bool {
 	return l.cookieAt.IsSet() && now.Sub(l.cookieAt) < tcp.CookieLife
 }
 
+// sendCookie answers a SYN. When more frames wait at the device than a round takes
+// only some are answered: an answer costs more than what it answers, and what the
+// device would lose meanwhile is everybody's.
 func (s *Shard) sendCookie(a *arrival, l *listener, now mono.Time) {
+	if s.isCrowded && s.engine.Cookies() >= cookieShare {
+		s.drop(drop.CookieLimit)
+		return
+	}
 	l.cookieAt = now
 	s.engine.SendCookie(&a.seg, a.key, s.mtu(a.key, now), now, l.settings...)
 }

@@ -256,6 +256,26 @@ func TestCookie_AFloodLeavesRoomInTheBatch(t *testing.T) {
 	}
 }
 
+// A round that finds a whole batch waiting answers less than it is asked, and so
+// costs less than a round of answers.
+func TestCookie_ACrowdedRoundAnswersAShare(t *testing.T) {
+	w, h := alone(t, limits{backlog: 4, tcp: cookies(tcp.CookiesAlways)})
+	h.listen(t, 4)
+	w.knock(900, nil) // the neighbour is known
+	for _, x := range []struct{ syns, answers int }{{batch - 1, batch - 1}, {batch, cookieShare}} {
+		for i := range x.syns {
+			w.inject(toUs(uint16(1000+i), wire.SYN))
+		}
+		w.run(time.Millisecond)
+		if n := len(w.taken()); n != x.answers {
+			t.Errorf("%d SYNs at once got %d answers, want %d", x.syns, n, x.answers)
+		}
+	}
+	if n := h.dropped(drop.CookieLimit); n != batch-cookieShare {
+		t.Errorf("%d are counted", n)
+	}
+}
+
 // The peer's segments go on coming to the queue of its ACK: the connection must
 // stand there, though all shards were asked first.
 func TestCookie_OpensOnTheShardWhereItsSegmentsArrive(t *testing.T) {

@@ -34,6 +34,7 @@ type arrival struct {
 func (s *Shard) receive(now mono.Time) int {
 	s.searches = 0
 	n := s.queue.Recv(now, s.rx[:])
+	s.isCrowded = n == batch
 	if n > 0 {
 		s.counters.RxBatches++
 		s.receiveBatch(s.rx[:n], now, s.fresh())

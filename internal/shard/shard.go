@@ -115,6 +115,7 @@ type Shard struct {
 	draining  bool
 	over      sock.Errno // why everything was aborted, and nothing is opened any more
 	isDown    bool       // the link: what is sent is lost
+	isCrowded bool       // the device had a whole batch or more
 	isStalled bool       // the device had no frame for what was to be sent last
 
 	drops    [drop.NumReasons]uint64

@@ -259,6 +259,9 @@ func (e *Engine) PopReply(r *Reply) bool { return e.replies.pop(r) }
 // PopCookie takes the oldest SYN-ACK of no connection.
 func (e *Engine) PopCookie(r *Reply) bool { return e.cookies.pop(r) }
 
+// Cookies returns how many of them wait.
+func (e *Engine) Cookies() int { return e.cookies.n }
+
 // Replies returns how many connectionless segments wait, SYN-ACKs included.
 func (e *Engine) Replies() int { return e.replies.n + e.cookies.n }
 
