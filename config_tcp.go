@@ -137,7 +137,7 @@ type TCP struct {
 
 	// SynCookies says when a SYN is answered without keeping anything of it (RFC
 	// 4987): when a handshake finds no room, never, so that the oldest gives way,
-	// or always. Default: auto; auto, off or always.
+	// or always. Default: auto; auto or off or always.
 	SynCookies string
 
 	// ChallengeAcks bounds the challenge ACKs of each connection (RFC 5961).

@@ -17,7 +17,9 @@
 //
 // What a cookie costs: the MSS is one of eight, window scaling and SACK need
 // timestamps, our SYN-ACK is not sent again, and the first round-trip time is
-// unknown. The sequence numbers do not follow the clock of RFC 6528 §3, so a SYN
+// unknown. And what is forgotten can be said again: the first segment of a
+// connection that has ended opens another as long as its cookie lives, and while
+// cookies are being sent. The sequence numbers do not follow the clock of RFC 6528 §3, so a SYN
 // that takes over from TIME-WAIT gets no cookie.
 
 package tcp

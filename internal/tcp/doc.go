@@ -15,6 +15,7 @@
 //	segment.go     a parsed segment
 //	input.go       arrival: dispatch and the fast path
 //	listen.go      LISTEN and the passive open
+//	cookie.go      the passive open of which nothing is kept: SYN cookies
 //	synsent.go     SYN-SENT
 //	steps.go       the eight steps of §3.10.7.4
 //	ack.go         what an acknowledgment changes
