@@ -172,6 +172,29 @@ func TestCookie_IsGoodForOnePeerAndOneSYNOnly(t *testing.T) {
 	try("another key", func(*Segment) {})
 }
 
+// A guess has to hit all of the hash only if all of it is there.
+func TestCookie_EveryBitOfTheHashIsChance(t *testing.T) {
+	e := newRig(t, 4, nil).e
+	var ones [32]int
+	const peers = 1 << 12
+	k := testKey
+	for i := range peers {
+		k.RemotePort = uint16(i)
+		n := e.number(Cookie{mss: 5}, k, 1000, 7)
+		if n&7 != 5 {
+			t.Fatalf("%#x does not name the MSS", n)
+		}
+		for bit := range ones {
+			ones[bit] += int(n >> bit & 1)
+		}
+	}
+	for bit := mssBits; bit < len(ones); bit++ {
+		if n := ones[bit]; n < peers*2/5 || n > peers*3/5 {
+			t.Errorf("bit %d is set in %d of %d", bit, n, peers)
+		}
+	}
+}
+
 // 2^20 guesses at 2^-28 each: one that is right has a chance of 0.4 %, and with
 // this key there is none.
 func TestCookie_GuessesAreInVain(t *testing.T) {
