@@ -23,6 +23,7 @@
 //	scoreboard.go  what the peer has selectively acknowledged
 //	rack.go        losses found by time, and tail loss probes
 //	receive.go     segment text, reassembly
+//	urgent.go      urgent text, both ways
 //	window.go      the receive window
 //	rangeset.go    sorted ranges of sequence numbers
 //	user.go        calls of the application
