@@ -46,6 +46,7 @@ type ShardStats struct {
 	TimeWaitsReused           uint64 // by a new incarnation, RFC 6191
 	TimeWaitsEvicted          uint64 // early, for want of records
 	FastPath                  uint64 // segments that took the fast path
+	SendLogsFull              uint64 // segments sent whose time could not be kept (RFC 8985)
 	RingWaits                 uint64 // times a writer found no ring memory
 
 	// Drops by reason; only reasons that occurred.
@@ -77,7 +78,7 @@ func shardStats(s *shard.Stats) ShardStats {
 		ResetsIn: s.TCP.ResetsIn, ResetsOut: s.TCP.ResetsOut, ChallengeAcks: s.TCP.ChallengeAcks,
 		CookiesSent: s.TCP.CookiesSent, CookiesAccepted: s.TCP.CookiesAccepted,
 		TimeWaitsMade: s.TCP.TimeWaits, TimeWaitsReused: s.TCP.TimeWaitReused, TimeWaitsEvicted: s.TimeWaitsEvicted,
-		FastPath: s.TCP.FastPath, RingWaits: s.TCP.RingWaits,
+		FastPath: s.TCP.FastPath, RingWaits: s.TCP.RingWaits, SendLogsFull: s.TCP.SendLogsFull,
 		Drops: make(map[string]uint64),
 	}
 	for r, n := range s.Drops {

@@ -103,6 +103,7 @@ type Stats struct {
 	TimeWaits                 uint64 // records made
 	TimeWaitReused            uint64
 	DSACKsOut                 uint64
+	SendLogsFull              uint64 // segments sent whose time found no log (RACK)
 	RingWaits                 uint64 // times a writer found no ring memory
 	Drops                     [drop.NumReasons]uint64
 	Transitions               [numStates][numStates]uint64

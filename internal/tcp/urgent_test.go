@@ -127,8 +127,12 @@ func TestUrgent_TellsOfEachAdvanceAndOfNothingElse(t *testing.T) {
 		{"P. 41:51 ack 1", false, 220},
 		{"P.U 1:11 ack 1 urg 65535", false, 220}, // not in the window: an old segment
 	} {
+		r.news = 0
 		r.in(x.in)
 		r.collect()
+		if x.news && r.news&Readable == 0 {
+			t.Errorf("%s: nobody is woken", x.in)
+		}
 		if got := r.blocks[testSlot].TakeUrgentNews(); got != x.news || r.urgentLeft() != x.left {
 			t.Errorf("%s: news %v, %d left, want %v, %d", x.in, got, r.urgentLeft(), x.news, x.left)
 		}
