@@ -57,9 +57,9 @@ type Rare struct {
 	KeepIntvl   uint16 // s
 	KeepCount   uint8
 	Reordering  uint8  // segments by which the network was seen to reorder
-	UrgentEnd   uint32 // of what is sent, with UrgentOut
 	UrgentOut   bool   // urgent text is not acknowledged yet
-	UrgentIn    bool   // and none of the peer's is read
+	UrgentIn    bool   // the peer's is not read yet, as far as is known
+	UrgentEnd   uint32 // of what is sent, with UrgentOut
 }
 
 // Ready is the word of a Block by which the two sides tell each other of
