@@ -135,6 +135,11 @@ type TCP struct {
 	// segments too, as Linux does.
 	NoBundles bool
 
+	// SynCookies says when a SYN is answered without keeping anything of it (RFC
+	// 4987): when a handshake finds no room, never, so that the oldest gives way,
+	// or always. Default: auto; auto or off or always.
+	SynCookies string
+
 	// ChallengeAcks bounds the challenge ACKs of each connection (RFC 5961).
 	// Default: 10; 1 to 200 a second.
 	ChallengeAcks int
@@ -143,6 +148,7 @@ type TCP struct {
 // engine translates a complete configuration to the engine's terms.
 func (t *TCP) engine() tcp.Config {
 	id, _ := cc.ParseID(t.Congestion) // one of the table's
+	cookies, _ := tcp.ParseCookieMode(t.SynCookies)
 	return tcp.Config{
 		TimeWait:       t.TimeWait,
 		FinWait2:       t.FinWait2,
@@ -169,6 +175,7 @@ func (t *TCP) engine() tcp.Config {
 		NoTailProbe:    t.NoTailProbe,
 		NoBundles:      t.NoBundles,
 		NoScaling:      t.NoWindowScale,
+		Cookies:        cookies,
 		DelayFirstAck:  t.DelayFirstAcks,
 		RcvBuf:         t.ReceiveBuffer,
 		RcvBufMax:      t.ReceiveBufferMax,

@@ -28,6 +28,7 @@ type Conn struct {
 	local, remote netip.AddrPort
 
 	reading, writing sync.Mutex // one reader, one writer at a time
+	urgent           sync.Mutex // and one who waits for urgent text
 	read, write      deadline
 
 	// users counts the calls in progress that hold neither reading nor writing;
@@ -308,7 +309,7 @@ type (
 	writer Conn
 )
 
-func (c *reader) wake() { c.waiter.Wake(sock.ReadParked) }
+func (c *reader) wake() { c.waiter.Wake(sock.ReadParked | sock.UrgentParked) }
 func (c *writer) wake() { c.waiter.Wake(sock.WriteParked) }
 
 // SetDeadline sets both deadlines.

@@ -40,10 +40,13 @@ type ShardStats struct {
 	PureAcks                  uint64 // segments sent for an acknowledgment alone
 	ResetsIn, ResetsOut       uint64
 	ChallengeAcks             uint64
+	CookiesSent               uint64 // SYNs answered without keeping anything of them
+	CookiesAccepted           uint64 // connections that came of these answers
 	TimeWaitsMade             uint64
 	TimeWaitsReused           uint64 // by a new incarnation, RFC 6191
 	TimeWaitsEvicted          uint64 // early, for want of records
 	FastPath                  uint64 // segments that took the fast path
+	SendLogsFull              uint64 // segments sent whose time could not be kept (RFC 8985)
 	RingWaits                 uint64 // times a writer found no ring memory
 
 	// Drops by reason; only reasons that occurred.
@@ -73,8 +76,9 @@ func shardStats(s *shard.Stats) ShardStats {
 		Retransmits: s.TCP.Retransmits, RTOs: s.TCP.RTOs, FastRecoveries: s.TCP.FastRecoveries,
 		OutOfOrder: s.TCP.OutOfOrder, PureAcks: s.TCP.PureAcksOut,
 		ResetsIn: s.TCP.ResetsIn, ResetsOut: s.TCP.ResetsOut, ChallengeAcks: s.TCP.ChallengeAcks,
+		CookiesSent: s.TCP.CookiesSent, CookiesAccepted: s.TCP.CookiesAccepted,
 		TimeWaitsMade: s.TCP.TimeWaits, TimeWaitsReused: s.TCP.TimeWaitReused, TimeWaitsEvicted: s.TimeWaitsEvicted,
-		FastPath: s.TCP.FastPath, RingWaits: s.TCP.RingWaits,
+		FastPath: s.TCP.FastPath, RingWaits: s.TCP.RingWaits, SendLogsFull: s.TCP.SendLogsFull,
 		Drops: make(map[string]uint64),
 	}
 	for r, n := range s.Drops {

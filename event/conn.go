@@ -85,6 +85,24 @@ func (c Conn) Write(p []byte) int {
 	return c.loop.shard.Write(c.index(), p)
 }
 
+// WriteUrgent is Write of text that the peer is told of ahead of what comes before
+// it (RFC 9293 §3.8.5). New protocols should not use it: RFC 6093 says why.
+func (c Conn) WriteUrgent(p []byte) int {
+	if c.live() == nil {
+		return 0
+	}
+	return c.loop.shard.WriteUrgent(c.index(), p)
+}
+
+// UrgentLeft returns how many octets are to be read until the end of the peer's
+// urgent text, of which not all may have come: 0 if none is pending.
+func (c Conn) UrgentLeft() int {
+	if c.live() == nil {
+		return 0
+	}
+	return c.loop.shard.UrgentLeft(c.index())
+}
+
 // Reserve lends room in the send buffer to write into, up to n octets in one
 // piece. It may be less, or nothing; then Writable will be called. What Commit
 // does not send is not sent. Nothing else may be written in between.

@@ -558,3 +558,32 @@ func TestAdopt_WhatCannotBe(t *testing.T) {
 type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func TestUrgent_BothWays(t *testing.T) {
+	w := newWorld(t, 1)
+	type news struct{ left, sent int }
+	told := make(chan news, 1)
+	w.listen(t, &Handler{
+		Urgent:   func(c Conn) { told <- news{c.UrgentLeft(), c.WriteUrgent([]byte("I heard"))} },
+		Readable: func(c Conn) { c.Discard(c.Buffered()) },
+	})
+	c := w.dial(t).(*mtcp.Conn)
+	if _, err := c.WriteUrgent([]byte("hear")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case n := <-told:
+		if n.left == 0 || n.left > 4 || n.sent != 7 {
+			t.Errorf("told %+v", n)
+		}
+	case <-time.After(patience):
+		t.Fatal("the handler was not told")
+	}
+	if err := c.WaitUrgent(); err != nil || c.UrgentLeft() != 7 {
+		t.Errorf("%v, %d octets", err, c.UrgentLeft())
+	}
+	var b [7]byte
+	if _, err := io.ReadFull(c, b[:]); err != nil || string(b[:]) != "I heard" || c.UrgentLeft() != 0 {
+		t.Errorf("read %q, %v", b, err)
+	}
+}

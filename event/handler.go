@@ -20,6 +20,11 @@ type Handler struct {
 	// next call comes when more has arrived, or from the handler itself.
 	Readable func(Conn)
 
+	// Urgent is called when the peer has announced urgent text, or more of it (RFC
+	// 9293 §3.8.5): Conn.UrgentLeft tells how far it goes. The text itself comes in
+	// line, and may come later.
+	Urgent func(Conn)
+
 	// Writable is called when there is room again after a Write or a Reserve
 	// that came short. Nil calls Readable, which suits those who answer what they
 	// read.
@@ -65,6 +70,9 @@ func (k *hooks) Ready(i slab.Index, n shard.News) {
 	if n&shard.NewsOpened != 0 {
 		e.opened = true
 		l.run(e, h.Open, c)
+	}
+	if n&shard.NewsUrgent != 0 {
+		l.run(e, h.Urgent, c)
 	}
 	if n&shard.NewsReadable != 0 {
 		l.run(e, h.Readable, c)

@@ -21,6 +21,7 @@ type benchCmd struct {
 	Veth  benchVethCmd  `cmd:"" help:"The stack and the kernel, with kernel clients, in two namespaces joined by a veth."`
 	Serve benchServeCmd `cmd:"" help:"The server's half, to put any client against."`
 	Load  benchLoadCmd  `cmd:"" help:"The client's half, to put against any server."`
+	Flood benchFloodCmd `cmd:"" help:"SYNs of nobody, to see what others notice of them." hidden:""`
 
 	Ablate benchAblateCmd `cmd:"" help:"Each technique of the stack on and off, over shared memory."`
 }

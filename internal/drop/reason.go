@@ -53,6 +53,9 @@ const (
 	TCPRefusedRST // a RST for a connection that does not exist
 	SYNBacklog    // half-open connections at their limit
 	SYNEvicted    // the oldest half-open connection, to make room for another
+	CookieLimit   // too many SYN cookies wait to be sent
+	CookieRefused // an ACK that brings no SYN cookie of ours, or an old one: answered with RST
+	CookieEarly   // text that came before the segment with the SYN cookie
 	AcceptFull    // accept queue at its limit
 	NoTCB         // no free connection slot
 	NoRing        // no ring memory; the peer will retransmit

@@ -111,6 +111,9 @@ var TCP = Table{
 			Name: "NoBundles", Kind: Bool,
 			Text: "sets PSH only where text ends, not at the end of each bundle of segments too, as Linux does.",
 		}, {
+			Name: "SynCookies", Kind: Choice, Values: []string{"auto", "off", "always"},
+			Text: "says when a SYN is answered without keeping anything of it (RFC 4987): when a handshake finds no room, never, so that the oldest gives way, or always.",
+		}, {
 			Name: "ChallengeAcks", Kind: Int, Default: 10, Min: 1, Max: 200, Unit: "a second",
 			Text: "bounds the challenge ACKs of each connection (RFC 5961).",
 		},

@@ -52,6 +52,9 @@ func (s *socket) ready() uint32 {
 	if s.app.Buffered() > 0 {
 		m |= PollIn | pollRdn
 	}
+	if s.app.UrgentLeft() > 0 {
+		m |= PollPri
+	}
 	if s.wrShut || s.broke || s.hasRoom() {
 		m |= PollOut | pollWrn
 	}

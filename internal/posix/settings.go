@@ -32,6 +32,9 @@ func (c *Config) Apply(lookup func(name string) string) {
 	ipv4("tcp_timestamps", func(n int) { t.NoTimestamps = n == 0 })
 	ipv4("tcp_sack", func(n int) { t.NoSACK = n == 0 })
 	ipv4("tcp_window_scaling", func(n int) { t.NoScaling = n == 0 })
+	ipv4("tcp_syncookies", func(n int) {
+		t.Cookies = []tcp.CookieMode{tcp.CookiesOff, tcp.CookiesAuto, tcp.CookiesAlways}[min(max(n, 0), 2)]
+	})
 	ipv4("tcp_syn_retries", func(n int) { t.SynRetries = n })
 	ipv4("tcp_synack_retries", func(n int) { t.SynAckRetries = n })
 	ipv4("tcp_retries2", func(n int) { t.Retries = n })

@@ -294,6 +294,8 @@ const (
 	fionread  = 0x541B // SIOCINQ
 	siocoutq  = 0x5411
 	siocoutqn = 0x894B // SIOCOUTQNSD
+
+	siocatmark = 0x8905
 )
 
 // Ioctl is ioctl(2) with those requests that return a number.
@@ -305,12 +307,17 @@ func (h *Host) Ioctl(fd, request int) *Call {
 		switch {
 		case request == fionread && s.phase == connected:
 			return s.app.Buffered(), 0
+		case request == siocatmark && s.phase == connected:
+			if s.app.UrgentLeft() == 1 {
+				return 1, 0
+			}
+			return 0, 0
 		case request == siocoutq && s.phase == connected:
 			return s.app.Unsent(), 0
 		case request == siocoutqn && s.phase == connected:
 			i, _ := s.info()
 			return int(i.Unsent), 0
-		case request == fionread || request == siocoutq || request == siocoutqn:
+		case request == siocatmark || request == fionread || request == siocoutq || request == siocoutqn:
 			return 0, 0
 		}
 		return 0, syscall.EINVAL

@@ -10,6 +10,7 @@ import (
 
 // Flags of recv and send.
 const (
+	MsgOOB      = 0x1
 	MsgPeek     = 0x2
 	MsgTrunc    = 0x20
 	MsgDontWait = 0x40
@@ -26,6 +27,8 @@ func (h *Host) Read(fd int, p []byte, flags int) *Call {
 		return failed(syscall.EBADF)
 	case s.phase == listening:
 		return failed(syscall.ENOTCONN)
+	case flags&MsgOOB != 0:
+		return failed(syscall.EINVAL) // urgent text is in line
 	}
 	done := 0
 	return h.begin(!s.nonblock && flags&MsgDontWait == 0, syscall.EAGAIN, func(c *Call) bool {
@@ -96,6 +99,9 @@ func (h *Host) Write(fd int, p []byte, flags int) *Call {
 	mayBlock := !s.nonblock && flags&MsgDontWait == 0
 	more := flags&MsgMore != 0
 	done := 0
+	if flags&MsgOOB != 0 && s.phase == connected {
+		s.app.WillWriteUrgent(len(p))
+	}
 	c := h.begin(mayBlock, syscall.EAGAIN, func(c *Call) bool {
 		n, e := s.write(p[done:], more)
 		done += n

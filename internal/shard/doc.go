@@ -19,6 +19,7 @@
 //	outside.go   link, addresses, routes and neighbours that change
 //	nexthop.go   the way to a neighbour, and waiting for it
 //	listener.go  listening ports and their backlogs
+//	cookie.go    SYN cookies, when they are full
 //	timewait.go  TIME-WAIT records
 //	handover.go  packets that arrived at the wrong shard
 //	stats.go     counters

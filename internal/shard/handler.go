@@ -28,6 +28,7 @@ const (
 	NewsReadable                  // octets arrived
 	NewsWritable                  // there is room again, after a Write that came short
 	NewsEnd                       // the peer's FIN
+	NewsUrgent                    // the end of urgent text has moved
 	NewsBroke                     // Errno says why; what had arrived can still be read
 )
 
@@ -117,6 +118,12 @@ func (s *Shard) tell(t *tcp.TCB, i slab.Index, v tcp.Verdict) {
 	}
 	if v&tcp.Readable != 0 {
 		n |= NewsReadable
+		if s.blocks[i].TakeUrgentNews() {
+			n |= NewsUrgent
+			if s.Buffered(i) == 0 {
+				n &^= NewsReadable
+			}
+		}
 	}
 	if v&tcp.Writable != 0 && t.Listed()&shortBit != 0 {
 		if tx := s.blocks[i].Tx(s.memory); tx.Free() >= tx.Size()/4 || tx.Offered() {
@@ -198,6 +205,31 @@ func (s *Shard) Write(i slab.Index, p []byte) int {
 		return 0
 	}
 	n := tx.Write(p)
+	s.wrote(t, n, len(p))
+	return n
+}
+
+// UrgentLeft returns how many octets are to be read until the end of urgent text.
+func (s *Shard) UrgentLeft(i slab.Index) int {
+	b := &s.blocks[i]
+	rx := b.Rx(s.memory)
+	if mark, ok := b.Mark(); ok && mark.Greater(rx.ReadPos()) {
+		return int(mark.Minus(rx.ReadPos()))
+	}
+	return 0
+}
+
+// WriteUrgent is Write of urgent text.
+func (s *Shard) WriteUrgent(i slab.Index, p []byte) int {
+	t := s.tcbs.At(i)
+	tx, ok := s.room(t, i, len(p))
+	if !ok {
+		return 0
+	}
+	n := tx.Write(p)
+	if n > 0 {
+		s.engine.MarkUrgent(t, tx.WritePos())
+	}
 	s.wrote(t, n, len(p))
 	return n
 }

@@ -35,16 +35,23 @@ const (
 type trail struct {
 	origin uint16 // a shard's number
 	step   uint16 // 0: nobody else; 1: the shard that its port names; then the others, from the origin on
+	back   bool   // who sees it last returns it to the origin
 }
 
 // asMeta puts a trail beside the flags of a frame in a ring.
 func (t trail) asMeta(flags link.Flags) uint64 {
-	return uint64(flags) | uint64(t.origin)<<16 | uint64(t.step)<<32
+	meta := uint64(flags) | uint64(t.origin)<<16 | uint64(t.step)<<32
+	if t.back {
+		meta |= backBit
+	}
+	return meta
 }
 
 func trailOf(meta uint64) (trail, link.Flags) {
-	return trail{origin: uint16(meta >> 16), step: uint16(meta >> 32)}, link.Flags(meta) // each its 16 bits
+	return trail{origin: uint16(meta >> 16), step: uint16(meta >> 32), back: meta&backBit != 0}, link.Flags(meta) // each its 16 bits
 }
+
+const backBit = 1 << 48
 
 func (t trail) fresh() bool { return t.step == 0 }
 
@@ -65,7 +72,7 @@ func (s *Shard) next(t trail, port uint16) (to int, after trail, ok bool) {
 		if to == int(t.origin) || step > 1 && to == owner {
 			continue
 		}
-		return to, trail{origin: t.origin, step: uint16(step)}, true // at most n
+		return to, trail{origin: t.origin, step: uint16(step), back: t.back}, true // at most n
 	}
 	return 0, t, false
 }
@@ -123,6 +130,17 @@ func (s *Shard) handOver(a *arrival, t trail) bool {
 		s.searches++
 	}
 	s.passOn(s.peers[to], a.frame, after.asMeta(a.flags))
+	return true
+}
+
+// handBack returns a segment that no shard knew to the one that the device
+// delivered it to, if that has asked for it.
+func (s *Shard) handBack(a *arrival, t trail) bool {
+	if !t.back || t.fresh() {
+		return false
+	}
+	s.counters.HandedOver++
+	s.passOn(s.peers[t.origin], a.frame, s.ended().asMeta(a.flags))
 	return true
 }
 

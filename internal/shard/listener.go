@@ -27,9 +27,10 @@ type listener struct {
 	serial   uint16 // tells a listener from a later one in the same place
 	halfOpen int    // connections in SYN-RECEIVED
 	oldest   halfOpenQueue
-	backlog  int // bound of the accept queue
-	promised int // handshakes completed in this batch, not in the queue yet
-	synLimit int // bound of halfOpen
+	backlog  int       // bound of the accept queue
+	promised int       // handshakes completed in this batch, not in the queue yet
+	synLimit int       // bound of halfOpen
+	cookieAt mono.Time // when a SYN cookie was last sent
 	queue    *sock.AcceptQueue
 	settings []sock.Setting // of the connections that come through it
 	handled  bool           // connections go to the handler, not into the queue
@@ -136,16 +137,20 @@ func (s *Shard) accept(a *arrival, place uint32, floor seq.Value, afterFloor boo
 		s.drop(drop.SYNBacklog)
 		return
 	}
-	if l.halfOpen >= l.synLimit && !s.evictHalfOpen(l) {
-		s.drop(drop.SYNBacklog)
-		return
-	}
 	if l.waiting() >= l.backlog {
 		s.drop(drop.AcceptFull)
 		return
 	}
 	if s.pool.Low() {
 		s.drop(drop.NoRing) // what was accepted keeps its memory
+		return
+	}
+	if !afterFloor && s.wantsCookie(l) {
+		s.sendCookie(a, l, now)
+		return
+	}
+	if l.halfOpen >= l.synLimit && !s.evictHalfOpen(l) {
+		s.drop(drop.SYNBacklog)
 		return
 	}
 	i, ok := s.tcbs.Get()
@@ -168,9 +173,9 @@ func (s *Shard) accept(a *arrival, place uint32, floor seq.Value, afterFloor boo
 	s.touch(t)
 }
 
-// evictHalfOpen makes room for a SYN by forgetting the handshake that has waited
-// longest: under a flood of SYNs that nobody completes, an honest client, who
-// answers within a round trip, still gets in. The one that is forgotten was
+// evictHalfOpen makes room by forgetting the handshake that has waited longest:
+// without cookies, under a flood of SYNs that nobody completes, an honest client,
+// who answers within a round trip, still gets in. The one that is forgotten was
 // acknowledged to nobody; an honest peer's next segment is answered with a RST.
 func (s *Shard) evictHalfOpen(l *listener) bool {
 	for {

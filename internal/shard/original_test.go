@@ -11,6 +11,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/seq"
 	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/tcp"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
@@ -103,7 +104,7 @@ func TestBrokeTheOriginal_ARPFromThousands(t *testing.T) {
 
 func TestBrokeTheOriginal_FloodOfSYNs(t *testing.T) {
 	const flood, backlog = 12000, 128
-	w, h := alone(t, limits{connections: 16384, backlog: backlog})
+	w, h := alone(t, limits{connections: 16384, backlog: backlog, tcp: cookies(tcp.CookiesOff)})
 	h.listen(t, backlog)
 	for i := range flood {
 		w.inject(toUs(uint16(1000+i), wire.SYN))

@@ -100,18 +100,18 @@ func (s *Shard) wake(t *tcp.TCB, i slab.Index, v tcp.Verdict) {
 	var bits, who sock.Ready
 	b := &s.blocks[i]
 	if v&tcp.Readable != 0 {
-		who |= sock.ReadParked
+		who |= sock.ReadParked | sock.UrgentParked
 	}
 	if v&tcp.Writable != 0 && s.roomToWrite(i) {
 		who |= sock.WriteParked
 	}
 	if v&tcp.PeerDone != 0 {
 		bits |= sock.EOF
-		who |= sock.ReadParked
+		who |= sock.ReadParked | sock.UrgentParked
 	}
 	if v&tcp.Broke != 0 {
 		b.Break(t.Errno())
-		who |= sock.ReadParked | sock.WriteParked
+		who |= sock.ReadParked | sock.WriteParked | sock.UrgentParked
 	}
 	if bits|who == 0 {
 		return

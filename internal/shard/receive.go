@@ -34,6 +34,7 @@ type arrival struct {
 func (s *Shard) receive(now mono.Time) int {
 	s.searches = 0
 	n := s.queue.Recv(now, s.rx[:s.frameMax])
+	s.isCrowded = n == s.frameMax
 	if n > 0 {
 		s.counters.RxBatches++
 		s.receiveBatch(s.rx[:n], now, s.fresh())
@@ -229,12 +230,18 @@ func (s *Shard) inputConnection(a *arrival, i slab.Index, now mono.Time) {
 // inputUnknown is a segment without a connection.
 func (s *Shard) inputUnknown(a *arrival, now mono.Time, t trail) {
 	v, listens := s.listeners.Lookup(a.key.LocalIP, a.key.LocalPort)
+	mayBringCookie := listens && a.seg.MayBringCookie() && s.takesCookies(&s.listening[v], now)
+	t.back = t.back || t.fresh() && mayBringCookie
 	// What opens no connection may belong to one of another shard, also where
 	// somebody listens.
-	if !(listens && a.seg.Flags&(wire.SYN|wire.ACK) == wire.SYN) && s.handOver(a, t) {
+	if !(listens && a.seg.Flags&(wire.SYN|wire.ACK) == wire.SYN) && (s.handOver(a, t) || s.handBack(a, t)) {
 		return
 	}
-	if listens {
+	switch {
+	case mayBringCookie:
+		s.inputCookie(a, v, now)
+		return
+	case listens:
 		s.inputListener(a, v, now)
 		return
 	}

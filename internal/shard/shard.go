@@ -119,6 +119,7 @@ type Shard struct {
 	draining  bool
 	over      sock.Errno          // why everything was aborted, and nothing is opened any more
 	isDown    bool                // the link: what is sent is lost
+	isCrowded bool                // the device had a whole batch or more
 	isStalled bool                // the device had no frame for what was to be sent last
 	sums      bool                // the engine sums what it writes
 	frameMax  int                 // frames in a batch

@@ -1,6 +1,7 @@
 // Transmit, the last phase: ARP and ICMP, then replies that no connection
 // sends, then the ready lists in this order: control (SYN, FIN's RST), ACK,
-// data. A connection that has more to say goes to the end of its list, so
+// data, and last what is left of SYN cookies, of which the first go before the
+// lists. A connection that has more to say goes to the end of its list, so
 // that all share the batch.
 
 package shard
@@ -48,9 +49,11 @@ func (s *Shard) transmit(now mono.Time) int {
 	s.sendARP(now)
 	s.sendICMP(now)
 	s.sendReplies(now)
+	s.sendCookies(cookieShare, now)
 	for n := uint8(listControl); n <= numReady; n++ {
 		s.sendList(n, now)
 	}
+	s.sendCookies(batch, now)
 	sent, lost := s.txUsed, 0
 	local := s.txLocal
 	s.txLocal = 0
@@ -123,18 +126,41 @@ func (s *Shard) sendICMP(now mono.Time) {
 func (s *Shard) sendReplies(now mono.Time) {
 	var r tcp.Reply
 	for b := s.frame(); b != nil && (s.popAsked(&r) || s.engine.PopReply(&r)); b = s.frame() {
-		dst := wire.IPv4(r.Key.RemoteIP)
-		mac, _, way := s.resolve(dst, now)
-		switch way {
-		case wayOpen:
-			n := s.engine.PutReply(b[tcpAt:], &r)
-			s.finish(b[:tcpAt+n], wire.Sum(b[tcpAt:tcpAt+n], 0), wire.IPv4(r.Key.LocalIP), dst, mac, 0)
-		case wayAsked:
+		if s.sendReply(b, &r, now) == wayAsked {
 			s.keepReply(&r)
-		default:
+		}
+	}
+}
+
+// sendCookies sends as many SYN-ACKs of no connection. Only some of them wait for
+// their neighbour: the peer will try again.
+func (s *Shard) sendCookies(most int, now mono.Time) {
+	var r tcp.Reply
+	for b := s.frame(); b != nil && most > 0 && s.engine.PopCookie(&r); b = s.frame() {
+		most--
+		if s.sendReply(b, &r, now) != wayAsked {
+			continue
+		}
+		if s.asked.n < maxAsked/2 {
+			s.keepReply(&r)
+		} else {
 			s.drop(drop.NeighbourUnresolved)
 		}
 	}
+}
+
+func (s *Shard) sendReply(b []byte, r *tcp.Reply, now mono.Time) way {
+	dst := wire.IPv4(r.Key.RemoteIP)
+	mac, _, way := s.resolve(dst, now)
+	switch way {
+	case wayOpen:
+		n := s.engine.PutReply(b[tcpAt:], r)
+		s.finish(b[:tcpAt+n], wire.Sum(b[tcpAt:tcpAt+n], 0), wire.IPv4(r.Key.LocalIP), dst, mac, 0)
+	case wayAsked:
+	default:
+		s.drop(drop.NeighbourUnresolved)
+	}
+	return way
 }
 
 // sendList lets the connections of a list send, in turn, as long as there are

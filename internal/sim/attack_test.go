@@ -23,6 +23,8 @@ var attackScenarios = []scenario{
 	{"arp-flood", arpFlood},
 	{"arp-storm", arpStorm},
 	{"syn-flood", synFloodThenClient},
+	{"syn-flood-with-clients", synFloodWithClients},
+	{"syn-flood-beside-bulk", synFloodBesideBulk},
 	{"clients-that-never-close", neverClose},
 	{"resets-then-silence", resetsThenSilence},
 	{"blind-segments", blindSegments},
@@ -122,10 +124,12 @@ func arpStorm(t *testing.T, w *World) {
 	}
 }
 
-// synFloodThenClient: 12,000 SYNs that nobody completes. A client that comes
-// then is served within its first retransmission.
+// synFloodThenClient: 12,000 SYNs that nobody completes. Without cookies a client
+// that comes then is served within its first retransmission.
 func synFloodThenClient(t *testing.T, w *World) {
-	h, s := alone(w, HostConfig{Connections: 4096, Neighbours: neigh.Config{MaxEntries: 1024}})
+	c := tcp.DefaultConfig()
+	c.Cookies = tcp.CookiesOff
+	h, s := alone(w, HostConfig{TCP: c, Connections: 4096, Neighbours: neigh.Config{MaxEntries: 1024}})
 	s.AnswerARP = func(wire.IPv4) bool { return true }
 	l := h.Listen(Addr{Port: 80}, 128)
 	w.Run(time.Millisecond)
@@ -160,6 +164,115 @@ func synFloodThenClient(t *testing.T, w *World) {
 	if n := h.Shard(0).Usage().HalfOpen; n > 256 {
 		t.Errorf("%d half-open connections for a backlog of 128", n)
 	}
+}
+
+// synFloodWithClients: in a flood of 20,000 SYNs that nobody completes, clients
+// that come meanwhile, and take longer than the flood takes to push the oldest
+// handshake out, are served at their first SYN, with all that they offer.
+func synFloodWithClients(t *testing.T, w *World) {
+	h, s := alone(w, HostConfig{Connections: 4096, Neighbours: neigh.Config{MaxEntries: 1024}})
+	s.AnswerARP = func(wire.IPv4) bool { return true }
+	l := h.Listen(Addr{Port: 80}, 128)
+	s.meet(h)
+	sent := 0
+	flood := func(n int) {
+		for range n {
+			p := s.To(h, uint16(1024+sent%50_000), 80)
+			p.Src.IP = s.IP&^0xff | wire.IPv4(3+sent%200)
+			p.Seq, p.Flags = seq.Value(sent), wire.SYN
+			s.Send(p.Frame())
+			w.Run(10 * time.Microsecond)
+			sent++
+		}
+	}
+	flood(1000)
+	for i := range 20 {
+		s.Frames = nil
+		p := newPeer(t, s, h, uint16(500+i), 80)
+		p.options = SYNOptions(wire.Options{Present: wire.HasMSS | wire.HasTimestamp | wire.HasSACKPermitted | wire.HasWScale, MSS: 1400, TSVal: 7, WScale: 5})
+		p.send(wire.SYN, nil)
+		w.Run(time.Millisecond)
+		got := p.take(0)
+		if len(got) != 1 {
+			t.Fatalf("client %d got %d answers", i, len(got))
+		}
+		flood(950)
+		var o wire.Options
+		wire.ParseOptions(got[0].Options, &o)
+		p.ack, p.options = got[0].End(), Timestamp(8, o.TSVal)
+		p.send(wire.ACK|wire.PSH, []byte("hello"))
+		s.Frames = nil
+		p.take(time.Millisecond)
+		c := l.Accept()
+		if c == nil || string(read(c)) != "hello" {
+			t.Fatalf("client %d is not served", i)
+		}
+		info, _ := h.Shard(0).Inspect(c.App.Handle, w.Now())
+		if !info.SACK || !info.Timestamps || info.SndScale != 5 {
+			t.Errorf("client %d has %+v", i, info)
+		}
+		c.Close(true)
+	}
+	p := newPeer(t, s, h, 490, 80)
+	p.ack = 12345
+	only(t, "an ACK without a cookie", dropped(w, h, func() { p.send(wire.ACK, nil) }), drop.CookieRefused)
+	if got := p.one(time.Millisecond); got.Flags != wire.RST || got.Seq != 12345 {
+		t.Errorf("answered with %+v", got)
+	}
+	st := h.Stats(0)
+	if st.TCP.CookiesAccepted != 20 || st.TCP.CookiesSent < 15_000 || st.Drops[drop.SYNEvicted] != 0 {
+		t.Errorf("%d cookies sent, %d accepted, %d handshakes gave way", st.TCP.CookiesSent, st.TCP.CookiesAccepted, st.Drops[drop.SYNEvicted])
+	}
+	if u := h.Shard(0).Usage(); u.HalfOpen != 256 || u.Connections > 300 {
+		t.Errorf("after %d SYNs: %+v", sent, u)
+	}
+}
+
+// synFloodBesideBulk: what established connections send goes before most answers
+// to strangers, of which only so many wait.
+func synFloodBesideBulk(t *testing.T, w *World) {
+	c := tcp.DefaultConfig()
+	c.Cookies, c.InitialWindow = tcp.CookiesAlways, 40
+	h, s := alone(w, HostConfig{TCP: c})
+	l := h.Listen(Addr{Port: 80}, 16)
+	s.meet(h)
+	var peers []*peer
+	for i := range 8 {
+		p := newPeer(t, s, h, uint16(500+i), 80)
+		p.base.Window = 0
+		p.connect(plain)
+		write(t, l.Accept(), make([]byte, 40_000))
+		peers = append(peers, p)
+	}
+	s.Frames = nil
+	for _, p := range peers {
+		p.base.Window = 65535
+		p.send(wire.ACK, nil)
+	}
+	for i := range 500 {
+		p := s.To(h, uint16(1024+i), 80)
+		p.Flags = wire.SYN
+		s.Send(p.Frame())
+	}
+	w.Run(20 * time.Millisecond)
+	text, before, answers := 0, 0, 0
+	for _, x := range s.Segments() {
+		text += len(x.Text)
+		if x.Flags.Has(wire.SYN) {
+			answers++
+		}
+		if text < 8*40_000 {
+			before = answers
+		}
+	}
+	n := int(h.Stats(0).Drops[drop.CookieLimit])
+	if n == 0 || text != 8*40_000 || answers+n != 500 || before > 100 {
+		t.Errorf("%d octets, %d answers, %d of them before the last text, %d refused for want of room", text, answers, before, n)
+	}
+	for _, p := range peers {
+		p.transmit(p.seq, wire.RST, nil)
+	}
+	w.Run(time.Millisecond)
 }
 
 // neverClose: clients that take our FIN and never send theirs do not keep our

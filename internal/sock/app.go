@@ -120,6 +120,36 @@ func (a *App) unpark(bit Ready) {
 	}
 }
 
+// UrgentLeft returns how many octets are to be read until the end of urgent text,
+// of which not all may have come; 0 if none is pending.
+func (a *App) UrgentLeft() int {
+	mark, ok := a.Block.Mark()
+	if read := a.rx.ReadPos(); ok && mark.Greater(read) {
+		return int(mark.Minus(read))
+	}
+	return 0
+}
+
+// ParkUrgent says that the caller is about to sleep until the peer announces
+// urgent text. False means that there is news of it, or will never be any.
+func (a *App) ParkUrgent() bool {
+	const news = UrgentNews | EOF | Broken
+	if r := a.Block.set(UrgentParked); r&news != 0 || a.Block.load()&news != 0 {
+		a.Block.clear(UrgentParked)
+		return false
+	}
+	return true
+}
+
+// UnparkUrgent withdraws ParkUrgent.
+func (a *App) UnparkUrgent() { a.Block.clear(UrgentParked) }
+
+// WillWriteUrgent says that the next n octets to be written are urgent, before
+// they are; less than none takes some of that back.
+func (a *App) WillWriteUrgent(n int) {
+	a.Set(OptUrgent, uint64(a.tx.WritePos()+seq.Value(n)))
+}
+
 // Write copies as much of p as the send ring takes, and tells the shard. When p
 // does not fit the rest is expected: the shard need not send a small segment
 // that ends where the ring did.

@@ -32,9 +32,9 @@ type Block struct {
 	txW   ring.WriterHalf
 	Rare  Rare   // the shard's, which leaves it to this line because it looks there rarely
 	errno uint32 // the shard's, too: Errno, valid once Broken is set
+	mark  uint32 // and this: the end of urgent text, while Urgent is set
 	ready uint32 // both sides, atomically: see Ready
 	own   bool   // the application is a handler, on the shard: set by Own
-	_     [11]byte
 }
 
 // An Account is what the shard measures of a connection. It lies where the shard
@@ -56,7 +56,10 @@ type Rare struct {
 	KeepIdle    uint16 // s
 	KeepIntvl   uint16 // s
 	KeepCount   uint8
-	Reordering  uint8 // segments by which the network was seen to reorder
+	Reordering  uint8  // segments by which the network was seen to reorder
+	UrgentOut   bool   // urgent text is not acknowledged yet
+	UrgentIn    bool   // the peer's is not read yet, as far as is known
+	UrgentEnd   uint32 // of what is sent, with UrgentOut
 }
 
 // Ready is the word of a Block by which the two sides tell each other of
@@ -69,9 +72,10 @@ type Rare struct {
 //	2 Broken      errno says why        │ 10 RxTold       cleared by the shard
 //	3 TxRing      send ring attached,   │ 11 TxTold       cleared by the shard
 //	              cleared by the shard  │ 12 TxBusy       cleared by the application
-//	                                    │ 13 WriteShut    never cleared
-//	                                    │ 14 Closed       never cleared
-//	                                    │ 15 TxMore       cleared by the application
+//	4 Urgent      mark is ahead,        │ 13 WriteShut    never cleared
+//	              cleared by the shard  │ 14 Closed       never cleared
+//	5 UrgentNews  and has moved, cleared│ 15 TxMore       cleared by the application
+//	              by who takes the news │ 16 UrgentParked cleared by the waker
 type Ready uint32
 
 // The bits of the ready word.
@@ -80,6 +84,8 @@ const (
 	EOF
 	Broken
 	TxRing
+	Urgent
+	UrgentNews
 )
 const (
 	ReadParked Ready = 1 << (iota + 8)
@@ -90,6 +96,7 @@ const (
 	WriteShut
 	Closed
 	TxMore // what was written last is not the end of what is being said
+	UrgentParked
 )
 
 // Errno says why a connection broke.

@@ -45,6 +45,7 @@ const (
 	OptTOS                            // the octet of the IP header
 	OptTTL                            // hops
 	OptMSS                            // largest segment either way, octets, before the connection opens
+	OptUrgent                         // position in the send stream up to which text is urgent
 )
 
 // A Setting is an option with its value, of a connection that is to be opened.

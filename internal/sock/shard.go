@@ -4,13 +4,15 @@
 package sock
 
 import (
+	"sync/atomic"
+
 	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/seq"
 )
 
 // Reset prepares the block for a new connection that has no rings yet.
 func (b *Block) Reset() {
-	b.ready, b.errno, b.own = 0, uint32(OK), false // nobody else looks
+	b.ready, b.errno, b.mark, b.own = 0, uint32(OK), 0, false // nobody else looks
 	b.rxNotify.Store(0)
 	b.Account, b.Rare = Account{}, Rare{}
 }
@@ -81,6 +83,29 @@ func (b *Block) Break(why Errno) {
 		b.errno = uint32(why) // before the bit that makes it count
 		b.set(Broken)
 	}
+}
+
+// MarkUrgent says that text up to v is urgent, and that this is news.
+func (b *Block) MarkUrgent(v seq.Value) {
+	atomic.StoreUint32(&b.mark, uint32(v))
+	b.set(Urgent | UrgentNews)
+}
+
+// Mark returns where urgent text ends, if any was announced that was not read
+// when the shard looked last.
+func (b *Block) Mark() (seq.Value, bool) {
+	if b.load()&Urgent == 0 {
+		return 0, false
+	}
+	return seq.Value(atomic.LoadUint32(&b.mark)), true
+}
+
+// ForgetMark says that what was urgent has been read.
+func (b *Block) ForgetMark() { b.clear(Urgent) }
+
+// TakeUrgentNews reports that the mark has moved since it was asked last.
+func (b *Block) TakeUrgentNews() bool {
+	return b.load()&UrgentNews != 0 && b.clear(UrgentNews)&UrgentNews != 0
 }
 
 // Heard clears RxTold or TxTold: what is told after this needs a new command.

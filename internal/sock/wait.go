@@ -1,6 +1,9 @@
 package sock
 
-// A Waiter parks up to one reader and one writer of a connection. It lives on
+import "sync/atomic"
+
+// A Waiter parks up to one reader and one writer of a connection, and one who
+// waits for urgent text. It lives on
 // the Go heap, in a table indexed like the blocks; the application makes it
 // before it sets its first parked bit, so the shard, which looks only after it
 // has seen that bit, finds it there.
@@ -9,11 +12,23 @@ package sock
 // once more.
 type Waiter struct {
 	Read, Write chan struct{}
+
+	urgent atomic.Pointer[chan struct{}] // made by the first who waits: hardly anybody does
 }
 
 // NewWaiter returns a waiter.
 func NewWaiter() *Waiter {
 	return &Waiter{Read: make(chan struct{}, 1), Write: make(chan struct{}, 1)}
+}
+
+// Urgent is where the one sleeps who waits for urgent text.
+func (w *Waiter) Urgent() chan struct{} {
+	if p := w.urgent.Load(); p != nil {
+		return *p
+	}
+	c := make(chan struct{}, 1)
+	w.urgent.CompareAndSwap(nil, &c)
+	return *w.urgent.Load()
 }
 
 // Wake readies those whose parked bits are in woken.
@@ -23,6 +38,11 @@ func (w *Waiter) Wake(woken Ready) {
 	}
 	if woken&WriteParked != 0 {
 		post(w.Write)
+	}
+	if woken&UrgentParked != 0 {
+		if c := w.urgent.Load(); c != nil {
+			post(*c)
+		}
 	}
 }
 

@@ -186,7 +186,7 @@ func BenchmarkShortConnection(b *testing.B) {
 		out()
 		in(wire.ACK|wire.FIN, nil)
 		r.e.EnterTimeWait(r.c, &tw, r.now)
-		r.e.nReplies = 0
+		r.e.replies.n = 0
 		r.e.LeaveTCB(r.c)
 		r.e.Release(r.c)
 	}

@@ -100,7 +100,7 @@ func (r *rig) release() {
 	}
 	r.closed = true
 	r.e.Release(r.c)
-	r.e.nReplies = 0
+	r.e.replies.n = 0
 	if n := r.e.pool.InUse(); n != 0 {
 		r.tb.Errorf("%d octets of ring memory were not given back", n)
 	}
@@ -396,6 +396,8 @@ func parseSegment(text string) (h wire.TCP, o wire.Options, n int, err error) {
 		switch word {
 		case "ack":
 			h.Ack = seq.Value(number(arg()))
+		case "urg":
+			h.Urgent = uint16(number(arg()))
 		case "win":
 			h.Window = uint16(number(arg()))
 		case "mss":
@@ -478,7 +480,7 @@ func (r *rig) parse(b []byte) string {
 	if !wire.ParseOptions(opts, &r.last.opts) {
 		r.tb.Fatalf("sent bad options: % x", opts)
 	}
-	if h.SrcPort != testKey.LocalPort || h.DstPort != testKey.RemotePort || h.Urgent != 0 {
+	if h.SrcPort != testKey.LocalPort || h.DstPort != testKey.RemotePort || (h.Urgent != 0) != h.Flags.Has(wire.URG) {
 		r.tb.Fatalf("ports %d to %d, urgent %d", h.SrcPort, h.DstPort, h.Urgent)
 	}
 	if r.last.opts.Present.Has(wire.HasTimestamp) {
@@ -492,7 +494,7 @@ func (r *rig) render(s *sent) string {
 	for _, f := range []struct {
 		bit wire.Flags
 		c   byte
-	}{{wire.SYN, 'S'}, {wire.FIN, 'F'}, {wire.RST, 'R'}, {wire.PSH, 'P'}, {wire.ACK, '.'}} {
+	}{{wire.SYN, 'S'}, {wire.FIN, 'F'}, {wire.RST, 'R'}, {wire.PSH, 'P'}, {wire.ACK, '.'}, {wire.URG, 'U'}} {
 		if s.Flags.Has(f.bit) {
 			b.WriteByte(f.c)
 		}
@@ -504,6 +506,9 @@ func (r *rig) render(s *sent) string {
 	}
 	if s.Flags.Has(wire.ACK) {
 		fmt.Fprintf(&b, " ack %d", rel(s.Ack, r.irs))
+	}
+	if s.Flags.Has(wire.URG) {
+		fmt.Fprintf(&b, " urg %d", s.Urgent)
 	}
 	for i, x := range s.opts.SACK[:s.opts.NumSACK] {
 		b.WriteString([]string{" sack ", ","}[min(i, 1)])

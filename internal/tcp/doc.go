@@ -15,6 +15,7 @@
 //	segment.go     a parsed segment
 //	input.go       arrival: dispatch and the fast path
 //	listen.go      LISTEN and the passive open
+//	cookie.go      the passive open of which nothing is kept: SYN cookies
 //	synsent.go     SYN-SENT
 //	steps.go       the eight steps of §3.10.7.4
 //	ack.go         what an acknowledgment changes
@@ -22,6 +23,7 @@
 //	scoreboard.go  what the peer has selectively acknowledged
 //	rack.go        losses found by time, and tail loss probes
 //	receive.go     segment text, reassembly
+//	urgent.go      urgent text, both ways
 //	window.go      the receive window
 //	rangeset.go    sorted ranges of sequence numbers
 //	user.go        calls of the application

@@ -48,6 +48,7 @@ type Config struct {
 	RcvBufMax      int  // bound of autotuning
 	SndBuf         int  // before the congestion window asks for more
 	SndBufMax      int
+	Cookies        CookieMode    // when SYNs are answered without keeping them
 	IdleRings      time.Duration // rings of an idle connection go back after this
 	ChallengeLimit int           // challenge ACKs per connection and second
 	Sums           bool          // Output sums what it writes: see Sum
@@ -98,9 +99,12 @@ type Stats struct {
 	PureAcksOut               uint64
 	ResetsIn, ResetsOut       uint64
 	ActiveOpens, PassiveOpens uint64
+	CookiesSent               uint64 // SYN-ACKs of which nothing was kept
+	CookiesAccepted           uint64 // connections that came of them
 	TimeWaits                 uint64 // records made
 	TimeWaitReused            uint64
 	DSACKsOut                 uint64
+	SendLogsFull              uint64 // segments sent whose time found no log (RACK)
 	RingWaits                 uint64 // times a writer found no ring memory
 	Drops                     [drop.NumReasons]uint64
 	Transitions               [numStates][numStates]uint64
@@ -123,20 +127,49 @@ type Engine struct {
 	Stats Stats
 
 	// replies are segments that no TCB sends: resets for unknown
-	// connections, answers of TIME-WAIT.
-	replies  [maxReplies]Reply
-	nReplies int
+	// connections, answers of TIME-WAIT. Cookies have a queue of their own, so
+	// that a flood of SYNs does not crowd those out.
+	replies replyQueue
+	cookies replyQueue
+	model   TCB // of the slot 0, which no connection has: cookie.go
 }
 
-// A Reply is a segment without a connection: SEQ, ACK and flags only.
+// A Reply is a segment without a connection: SEQ, ACK and flags only, and in a
+// SYN-ACK the options of a SYN.
 type Reply struct {
 	Key      flow.Key4
 	Seq, Ack seq.Value
 	Flags    wire.Flags
+	HasTS    bool
+	Offers   wire.OptionMask // with SYN
+	WScale   uint8           // with SYN
 	Window   uint16
+	MSS      uint16 // with SYN
 	TSVal    uint32
 	TSEcr    uint32
-	HasTS    bool
+}
+
+// A replyQueue is a bounded queue.
+type replyQueue struct {
+	r        [maxReplies]Reply
+	first, n int
+}
+
+func (q *replyQueue) full() bool { return q.n == maxReplies }
+
+func (q *replyQueue) push(r *Reply) {
+	q.r[(q.first+q.n)%maxReplies] = *r
+	q.n++
+}
+
+func (q *replyQueue) pop(r *Reply) bool {
+	if q.n == 0 {
+		return false
+	}
+	*r = q.r[q.first]
+	q.first = (q.first + 1) % maxReplies
+	q.n--
+	return true
 }
 
 // Resources are what an engine works on, owned by its shard.
@@ -223,18 +256,16 @@ func (e *Engine) open(t *TCB, i slab.Index, k flow.Key4, mtu MTU, settings []soc
 func mssFor(mtu int) uint16 { return uint16(min(max(mtu-headersIPv4, leastMSS), maxMSS)) }
 
 // PopReply takes the oldest connectionless segment.
-func (e *Engine) PopReply(r *Reply) bool {
-	if e.nReplies == 0 {
-		return false
-	}
-	*r = e.replies[0]
-	e.nReplies--
-	copy(e.replies[:e.nReplies], e.replies[1:e.nReplies+1])
-	return true
-}
+func (e *Engine) PopReply(r *Reply) bool { return e.replies.pop(r) }
 
-// Replies returns how many connectionless segments wait.
-func (e *Engine) Replies() int { return e.nReplies }
+// PopCookie takes the oldest SYN-ACK of no connection.
+func (e *Engine) PopCookie(r *Reply) bool { return e.cookies.pop(r) }
+
+// Cookies returns how many of them wait.
+func (e *Engine) Cookies() int { return e.cookies.n }
+
+// Replies returns how many connectionless segments wait, SYN-ACKs included.
+func (e *Engine) Replies() int { return e.replies.n + e.cookies.n }
 
 // SendLogs returns how many logs of what is in flight connections hold.
 func (e *Engine) SendLogs() int { return e.sent.Len() }
@@ -245,15 +276,14 @@ func (e *Engine) RangeSets() int { return e.ranges.Len() }
 // reply queues a connectionless segment; when too many wait it is dropped,
 // which bounds what a flood can make us send.
 func (e *Engine) reply(r Reply) {
-	if e.nReplies == maxReplies {
+	if e.replies.full() {
 		e.drop(drop.ChallengeLimit)
 		return
 	}
 	if r.Flags.Has(wire.RST) {
 		e.Stats.ResetsOut++
 	}
-	e.replies[e.nReplies] = r
-	e.nReplies++
+	e.replies.push(&r)
 }
 
 // milliClock is the timestamp clock: milliseconds (RFC 7323 §5.4 allows 1 ms

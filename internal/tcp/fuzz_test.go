@@ -114,8 +114,8 @@ func (x *fuzzRig) run() {
 			break
 		}
 		x.step()
-		if x.e.nReplies > maxReplies/2 {
-			x.e.nReplies = 0
+		if x.e.replies.n > maxReplies/2 {
+			x.e.replies.n = 0
 		}
 	}
 	x.wrapUp()
@@ -333,9 +333,9 @@ func (x *fuzzRig) arrive() {
 		first++
 	}
 	s := assemble(x.tb, h, &o, x.payload(first))
-	replies := x.e.nReplies
+	replies := x.e.replies.n
 	x.input(s)
-	if x.e.nReplies > replies+1 {
+	if x.e.replies.n > replies+1 {
 		x.tb.Fatal("more than one reply to a segment")
 	}
 }
@@ -345,16 +345,16 @@ func (x *fuzzRig) stepTimeWait() {
 	h, o := x.header(r.rcvNxt, r.rcvNxt+65535, r.sndNxt-1, r.sndNxt)
 	s := assemble(x.tb, h, &o, x.payload(h.Seq))
 	x.now = x.now.Add(time.Duration(x.byte()) * time.Millisecond)
-	replies := x.e.nReplies
+	replies := x.e.replies.n
 	a, floor := x.e.InputTimeWait(r, s, x.now)
 	switch {
-	case x.e.nReplies > replies+1:
+	case x.e.replies.n > replies+1:
 		x.tb.Fatal("more than one reply to a segment")
 	case a == TWReuse && (!s.Flags.Has(wire.SYN) || s.Flags.HasAny(wire.RST|wire.ACK)):
 		x.tb.Fatalf("%v opens a new incarnation", s.Flags)
 	case a == TWReuse && floor != r.sndNxt:
 		x.tb.Fatal("a new incarnation may repeat sequence numbers")
-	case s.Flags.Has(wire.RST) && (a != TWStay || x.e.nReplies != replies):
+	case s.Flags.Has(wire.RST) && (a != TWStay || x.e.replies.n != replies):
 		x.tb.Fatal("a RST did something to TIME-WAIT")
 	}
 }

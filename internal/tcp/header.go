@@ -65,8 +65,11 @@ func (e *Engine) putHeader(t *TCB, b []byte, h *wire.TCP, now mono.Time) int {
 	default:
 		h.Window = e.advertise(t, now)
 	}
+	if e.rare(t).UrgentOut {
+		e.putUrgent(t, h)
+	}
 	e.Stats.SegmentsOut++
-	if t.flags&(flagTS|flagDSACK) == flagTS && t.ooo == 0 && !syn && len(b) >= wire.StampedLen { // as nearly always
+	if t.flags&(flagTS|flagDSACK) == flagTS && t.ooo == 0 && !syn && h.Urgent == 0 && len(b) >= wire.StampedLen { // as nearly always
 		e.sum = wire.PutTCPStamped((*[wire.StampedLen]byte)(b), t.key.LocalPort, t.key.RemotePort, h.Seq, h.Ack, h.Flags, h.Window, t.timestamp(now), t.tsRecent)
 		return wire.StampedLen
 	}

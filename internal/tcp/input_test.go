@@ -153,7 +153,7 @@ func (x *fuzzRig) livelyStep() {
 			x.input(x.ordinary(x.c.sndNxt, 0, false))
 		}
 	}
-	x.e.nReplies = 0
+	x.e.replies.n = 0
 }
 
 func sameLife(t *testing.T, a, b *fuzzRig) {

@@ -59,6 +59,11 @@ func (e *Engine) Accept(t *TCB, i slab.Index, k flow.Key4, mtu MTU, listener uin
 	if afterFloor && iss.LessEq(floor) {
 		iss = floor.Add(65535 + 2)
 	}
+	e.passive(t, listener, s, iss, now)
+}
+
+// passive takes the SYN of an opened TCB into SYN-RECEIVED.
+func (e *Engine) passive(t *TCB, listener uint32, s *Segment, iss seq.Value, now mono.Time) {
 	t.flags |= flagPassive
 	t.listener = listener
 	e.Stats.PassiveOpens++

@@ -175,7 +175,7 @@ func (e *Engine) planNew(t *TCB, now mono.Time) (plan, bool) {
 	if t.has(flagFinQueued) && p.n == avail && int64(room) > int64(p.n) && (p.n == 0 || !e.cfg.LoneFIN) {
 		p.how |= withFIN
 	}
-	if p.n == 0 && !p.is(withFIN) || !t.worthSending(p, avail, full) {
+	if p.n == 0 && !p.is(withFIN) || !t.worthSending(p, avail, full) && !e.isUrgent(t) {
 		if p.n < min(avail, full) {
 			e.waitsFor(t, waitsWindow, now)
 		}

@@ -87,6 +87,7 @@ func (e *Engine) logSent(t *TCB, end seq.Value, before, now mono.Time) {
 		}
 		i, ok := e.sent.Get()
 		if !ok {
+			e.Stats.SendLogsFull++ // losses are found by counts meanwhile
 			return
 		}
 		t.sentLog = i

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mtcp-go/mtcp/internal/seq"
+	"github.com/mtcp-go/mtcp/internal/slab"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/tcp/cc"
 )
@@ -273,5 +274,29 @@ func TestTailProbe_FastRecoveryEndsIt(t *testing.T) {
 	r.in(". 1 ack 1 sack 1001:5001")
 	if r.c.recovery != recoveryFast || r.c.flags&(flagTailSent|flagTailAgain) != 0 {
 		t.Errorf("recovery %d, probe %t", r.c.recovery, r.c.has(flagTailSent))
+	}
+}
+
+// The pool of logs is bounded: a connection that finds none is counted, and goes
+// by RFC 6675.
+func TestRACK_WithoutALogLossesAreFoundByCounts(t *testing.T) {
+	r := established(t, "mss 1000 sackok", func(c *Config) { c.NoRACK = false })
+	var taken []slab.Index
+	for i, ok := r.e.sent.Get(); ok; i, ok = r.e.sent.Get() {
+		taken = append(taken, i)
+	}
+	r.write(5000)
+	r.collect()
+	if n := r.e.Stats.SendLogsFull; n == 0 || r.c.sentLog != 0 {
+		t.Errorf("%d are counted", n)
+	}
+	r.in(". 1 ack 1 sack 1001:2001")
+	r.in(". 1 ack 1 sack 1001:3001")
+	r.in(". 1 ack 1 sack 1001:4001")
+	if out := r.collect(); len(out) == 0 || r.last.Seq != r.iss+1 {
+		t.Errorf("sent %v, and not what was lost", out)
+	}
+	for _, i := range taken {
+		r.e.sent.Put(i)
 	}
 }

@@ -33,7 +33,7 @@ func (e *Engine) inputSteps(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	if r := e.stepACK(t, s, now); r != drop.None {
 		return r
 	}
-	// The sixth step, URG: urgent text is delivered in line.
+	e.stepURG(t, s)
 	r := e.stepText(t, s, now)
 	if t.state != Closed {
 		e.stepFIN(t, s)

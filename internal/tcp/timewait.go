@@ -132,10 +132,15 @@ func (e *Engine) answerTimeWait(r *TimeWaitRecord, now mono.Time) {
 // PutReply writes a connectionless segment and returns its length.
 func (e *Engine) PutReply(b []byte, r *Reply) int {
 	var o wire.Options
-	if r.HasTS {
-		o.Present, o.TSVal, o.TSEcr = wire.HasTimestamp, r.TSVal, r.TSEcr
+	syn := r.Flags.Has(wire.SYN)
+	if syn {
+		o.Present, o.MSS, o.WScale = r.Offers, r.MSS, r.WScale
 	}
-	n := wire.TCPHeaderLen + putOptions(b[wire.TCPHeaderLen:], &o, false)
+	if r.HasTS {
+		o.Present |= wire.HasTimestamp
+		o.TSVal, o.TSEcr = r.TSVal, r.TSEcr
+	}
+	n := wire.TCPHeaderLen + putOptions(b[wire.TCPHeaderLen:], &o, syn)
 	wire.PutTCP(b, &wire.TCP{
 		SrcPort: r.Key.LocalPort, DstPort: r.Key.RemotePort,
 		Seq: r.Seq, Ack: r.Ack, Flags: r.Flags, Window: r.Window, HeaderLen: uint8(n),

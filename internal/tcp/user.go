@@ -300,6 +300,8 @@ func (e *Engine) set(t *TCB, o sock.Option, v uint64) {
 		t.tos = uint8(v)
 	case sock.OptTTL:
 		t.ttl = uint8(v)
+	case sock.OptUrgent:
+		e.MarkUrgent(t, seq.Value(v))
 	case sock.OptMSS:
 		if t.state == Closed && v >= minMSS { // afterwards both have said what they take
 			t.mss = uint16(min(v, uint64(t.mss)))

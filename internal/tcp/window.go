@@ -45,6 +45,9 @@ func (e *Engine) maxRcvBuf(t *TCB) uint32 {
 // makes the promise.
 func (e *Engine) advertise(t *TCB, now mono.Time) uint16 {
 	read := e.rx(t).ReadPos()
+	if e.rare(t).UrgentIn {
+		e.forgetUrgent(t, read)
+	}
 	e.tuneReceive(t, read, now)
 	edge := t.rcvAdv
 	limit := t.windowLimit(read)
