@@ -56,7 +56,8 @@ type Rare struct {
 	KeepIdle    uint16 // s
 	KeepIntvl   uint16 // s
 	KeepCount   uint8
-	Reordering  uint8 // segments by which the network was seen to reorder
+	Reordering  uint8  // segments by which the network was seen to reorder
+	FinWait2    uint16 // s, 0 default
 }
 
 // Ready is the word of a Block by which the two sides tell each other of
