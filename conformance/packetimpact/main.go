@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/mtcp-go/mtcp/internal/link/afxdp"
@@ -32,16 +33,25 @@ func main() {
 	control := flag.String("ctrl_iface", "", "serve the calls at this interface's address")
 	test := flag.String("test_iface", "", "put the stack on this interface, at its address")
 	proto := flag.String("proto", filepath.Join(os.Getenv("PACKETIMPACT"), definition), "definition of the service")
+	settings := make(map[string]string)
+	flag.Func("set", "NAME=VALUE, a setting by Linux's name, as net.ipv4.tcp_rfc1337=0", func(s string) error {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok {
+			return errors.New("not NAME=VALUE")
+		}
+		settings[name] = value
+		return nil
+	})
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *control, *test, *proto); err != nil {
+	if err := run(ctx, *control, *test, *proto, settings); err != nil {
 		log.Fatal(err)
 	}
 }
 
 // run is the life of the host: until a signal.
-func run(ctx context.Context, control, test, proto string) (err error) {
+func run(ctx context.Context, control, test, proto string, settings map[string]string) (err error) {
 	service, err := readService(ctx, proto)
 	if err != nil {
 		return err
@@ -62,10 +72,12 @@ func run(ctx context.Context, control, test, proto string) (err error) {
 	if n := device.Info().Queues; n != 1 {
 		return fmt.Errorf("%s has %d queues: one shard serves one", test, n)
 	}
-	w, err := newWorld(posix.Config{
+	c := posix.Config{
 		Address: wire.IPv4Prefix{Addr: wire.FromBytes(at.Addr().AsSlice()), Bits: uint8(at.Bits())},
 		MTU:     device.Info().MTU, Link: device.Queue(0),
-	})
+	}
+	c.Apply(func(name string) string { return settings[name] })
+	w, err := newWorld(c)
 	if err != nil {
 		return err
 	}
