@@ -113,6 +113,9 @@ const (
 	NoMemory     // no connection slot
 	LinkGone     // the interface was removed
 	NoPort       // every local port is taken, for that destination
+	HostDown     // a router does not know the host
+	NoNetwork    // a router says that we are isolated
+	NoRouting    // a source route failed
 )
 
 func (b *Block) rx(m *ring.Memory) ring.Stream {
@@ -154,6 +157,7 @@ var errnoNames = [...]string{
 	Invalid: "invalid address", NoMemory: "no free connection",
 	LinkGone: "network interface was removed",
 	NoPort:   "no free local port",
+	HostDown: "host is down", NoNetwork: "machine is not on the network", NoRouting: "operation not supported",
 }
 
 // String describes the error.
