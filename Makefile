@@ -3,6 +3,7 @@
 # make test    everything: race detector, privileged tests when root, fuzzing, planted bugs
 # make bench   compare with the kernel's TCP on a veth (root, some three minutes)
 # make packetdrill  the library that puts a shard behind packetdrill (needs a C compiler): scripts/packetdrill
+# make packetimpact the host that gVisor's packetimpact programs test: scripts/packetimpact
 # make build   the command, static, as build/mtcp
 # make picture draw docs/architecture.svg anew from the code
 
@@ -11,11 +12,11 @@ FUZZ_TIME  ?= 5s
 BENCH_ARGS ?=
 
 # The examples are a module of their own, so that what they show weighs nothing
-# on who uses the stack.
-MODULES := . examples
+# on who uses the stack; so is what speaks gRPC to gVisor's programs.
+MODULES := . examples conformance/packetimpact
 
 .DEFAULT_GOAL := build
-.PHONY: packetdrill build demo check format vet staticcheck test fuzz planted plain race bench clean
+.PHONY: packetdrill packetimpact build demo check format vet staticcheck test fuzz planted plain race bench clean
 
 build:
 	@CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -o build/mtcp ./cmd/mtcp
@@ -24,6 +25,10 @@ packetdrill:
 	@mkdir -p build/packetdrill
 	@CGO_ENABLED=1 $(GO) build -buildvcs=false -trimpath -buildmode=c-shared -o build/packetdrill/mtcp.so ./capi/packetdrill
 	@$${CC:-cc} -O -Wall -shared -fPIC -o build/packetdrill/preload.so capi/packetdrill/preload/preload.c -ldl
+
+packetimpact:
+	@mkdir -p build/packetimpact
+	@CGO_ENABLED=0 $(GO) build -C conformance/packetimpact -buildvcs=false -trimpath -o $(CURDIR)/build/packetimpact/host .
 
 demo: build
 	@build/mtcp demo
@@ -63,6 +68,7 @@ race:
 
 examples:
 	@scripts/race.sh examples
+	@scripts/race.sh conformance/packetimpact
 
 picture:
 	@$(GO) run ./scripts/picture

@@ -84,6 +84,10 @@ type TCP struct {
 	// RFC 6191 allows (RFC 9293: 2 MSL, 4 minutes). Default: 60s; 100ms to 1h.
 	TimeWait time.Duration
 
+	// TimeWaitRST lets a RST with exactly the expected number end TIME-WAIT, as in
+	// RFC 9293 and by default in Linux; without it nothing may (RFC 1337).
+	TimeWaitRST bool
+
 	// FinWait2 is how long a connection that its application has closed waits
 	// for the peer's FIN. Default: 60s; 100ms to 1h.
 	FinWait2 time.Duration
@@ -151,6 +155,7 @@ func (t *TCP) engine() tcp.Config {
 	cookies, _ := tcp.ParseCookieMode(t.SynCookies)
 	return tcp.Config{
 		TimeWait:       t.TimeWait,
+		TimeWaitRST:    t.TimeWaitRST,
 		FinWait2:       t.FinWait2,
 		RTOInitial:     t.RTOInitial,
 		RTOMin:         t.RTOMin,

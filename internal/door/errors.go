@@ -27,6 +27,9 @@ var errnos = map[sock.Errno]error{
 	sock.NoMemory:            syscall.ENOBUFS,
 	sock.LinkGone:            ErrLinkGone,
 	sock.NoPort:              syscall.EADDRNOTAVAIL,
+	sock.HostDown:            syscall.EHOSTDOWN,
+	sock.NoNetwork:           syscall.ENONET,
+	sock.NoRouting:           syscall.EOPNOTSUPP,
 }
 
 // ErrLinkGone says that the network interface of the stack was removed. The stack

@@ -72,6 +72,9 @@ var TCP = Table{
 			Name: "TimeWait", Kind: Duration, Default: 60 * second, Min: 100 * ms, Max: hour,
 			Text: "is how long a closed 4-tuple is kept from being reused, except as RFC 6191 allows (RFC 9293: 2 MSL, 4 minutes).",
 		}, {
+			Name: "TimeWaitRST", Kind: Bool,
+			Text: "lets a RST with exactly the expected number end TIME-WAIT, as in RFC 9293 and by default in Linux; without it nothing may (RFC 1337).",
+		}, {
 			Name: "FinWait2", Kind: Duration, Default: 60 * second, Min: 100 * ms, Max: hour,
 			Text: "is how long a connection that its application has closed waits for the peer's FIN.",
 		}, {

@@ -58,6 +58,20 @@ func failed(e syscall.Errno) *Call { return &Call{Errno: e, Done: true} }
 
 func returned(n int) *Call { return &Call{N: n, Done: true} }
 
+// Interrupt gives a blocked call up, as a signal does.
+func (h *Host) Interrupt(c *Call) {
+	kept := h.pending[:0]
+	for _, p := range h.pending {
+		if p != c {
+			kept = append(kept, p)
+		}
+	}
+	if len(kept) < len(h.pending) {
+		c.Done, c.Errno = true, syscall.EINTR
+	}
+	h.pending = kept
+}
+
 // tryPending tries blocked calls once more. done says that one of them returned,
 // moved that the shard may have work from it.
 func (h *Host) tryPending() (done, moved bool) {

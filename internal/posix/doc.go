@@ -1,7 +1,8 @@
 // Package posix is a host in virtual time with the socket calls of its
 // processes: descriptors, blocking and non-blocking calls, options, poll and
-// epoll, with the error numbers of Linux. Test support: the script runner and
-// the library for packetdrill stand on it.
+// epoll, with the error numbers of Linux. Test support: the script runner, the
+// library for packetdrill and the host for packetimpact stand on it; the last has
+// it behind a device and steps it in real time.
 //
 // One shard does the work, behind a link that speaks raw IP. The calls go
 // through internal/sock, as those of the net door do, and through the functions

@@ -20,6 +20,9 @@ var errnos = map[sock.Errno]syscall.Errno{
 	sock.NotLocal:            syscall.EADDRNOTAVAIL,
 	sock.Invalid:             syscall.EINVAL,
 	sock.NoMemory:            syscall.ENOBUFS,
+	sock.HostDown:            syscall.EHOSTDOWN,
+	sock.NoNetwork:           syscall.ENONET,
+	sock.NoRouting:           syscall.EOPNOTSUPP,
 }
 
 func errnoOf(e sock.Errno) syscall.Errno {

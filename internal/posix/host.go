@@ -8,6 +8,7 @@ import (
 
 	"github.com/mtcp-go/mtcp/internal/arena"
 	"github.com/mtcp-go/mtcp/internal/ip"
+	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/neigh"
 	"github.com/mtcp-go/mtcp/internal/prf"
@@ -25,8 +26,11 @@ const (
 	ringMemory  = 16 << 20
 	commands    = 1024
 	maxRounds   = 1 << 16 // at one moment: more is a circle
+	stepRounds  = 256     // of one Step: then the caller may have something to say
 	maxPackets  = 1 << 16 // sent and not taken
 	maxFiles    = 1024
+	firstPort   = 32768 // of those that are chosen for sockets
+	lastPort    = 60999
 )
 
 // Start is the time at which hosts begin: no time is the zero Time.
@@ -42,6 +46,11 @@ type Config struct {
 	TCP     tcp.Config
 	Wmem    int // SO_SNDBUF of a new socket, as getsockopt gives it
 	Rmem    int // SO_RCVBUF
+
+	// Link is a device that the host is to stand behind, in real time: then
+	// Step drives it, and Advance, Inject and Take have no meaning. nil: raw IP, in
+	// virtual time.
+	Link link.Queue
 }
 
 // A Packet is an IP packet that the host has sent.
@@ -57,13 +66,14 @@ type Host struct {
 	shard  *shard.Shard
 	memory *arena.Region
 	mail   *sock.Mailbox
-	link   *raw
+	raw    *raw // nil behind a device
 
 	files   map[int]file
 	sockets []*socket // in the order in which they were made
 	polls   []*epoll
 	pending []*Call // blocked calls
 
+	lastPort  uint16 // that was chosen
 	lastToken uint64
 	dials     map[uint64]*socket
 	calls     map[uint64]func()
@@ -80,8 +90,13 @@ func New(c Config) (*Host, error) {
 		c.TCP = tcp.DefaultConfig()
 	}
 	h := &Host{
-		cfg: c, now: start, link: newRaw(c.MTU),
+		cfg: c, now: start,
 		files: make(map[int]file), dials: make(map[uint64]*socket), calls: make(map[uint64]func()),
+	}
+	queue := c.Link
+	if queue == nil {
+		h.raw = newRaw(c.MTU)
+		queue = h.raw
 	}
 	const block, slack = 128, 64 << 10
 	var err error
@@ -95,17 +110,19 @@ func New(c Config) (*Host, error) {
 	h.mail = sock.NewMailbox(slots, func() {})
 	h.shard, err = shard.New(shard.Config{
 		Shards: 1, Connections: connections, TimeWaits: timeWaits, RingMemory: ringMemory,
-		PortFirst: 32768, PortLast: 60999, TCP: c.TCP,
+		PortFirst: firstPort, PortLast: lastPort, TCP: c.TCP,
 		Addresses: []wire.IPv4Prefix{c.Address}, Routes: []ip.Route{{Gateway: c.Gateway}},
 		Host:       ip.Config{MTU: c.MTU, Seed: 1, ReassemblyBytes: 128 << 10},
-		Neighbours: neigh.Config{MAC: ourMAC, Seed: 1, MaxEntries: 64, OnLink: []wire.IPv4Prefix{c.Address.Network()}},
+		Neighbours: neigh.Config{MAC: queue.Info().MAC, Seed: 1, MaxEntries: 64, OnLink: []wire.IPv4Prefix{c.Address.Network()}},
 		Secret:     prf.Key{K0: 1, K1: 2}, Seed: 1, Memory: h.memory,
-	}, h.link, h.mail, (*answers)(h), h.now)
+	}, queue, h.mail, (*answers)(h), h.now)
 	if err != nil {
 		return nil, fmt.Errorf("posix: %w", err)
 	}
 	h.settle()
-	h.link.sent = nil // announcements of our address
+	if h.raw != nil {
+		h.raw.sent = nil // announcements of our address
+	}
 	return h, nil
 }
 
@@ -139,20 +156,34 @@ func (h *Host) Advance(to time.Duration) (stopped bool) {
 	return false
 }
 
+// Step moves the clock of a host behind a device to a time, and does what there is
+// to do. It returns how long nothing will happen by itself.
+func (h *Host) Step(to time.Duration) (sleep time.Duration) {
+	h.now = max(h.now, mono.Time(to))
+	h.settle()
+	switch d, is := h.shard.Stalled(); {
+	case is:
+		return d
+	case !h.shard.Idle():
+		return 0
+	}
+	return max(time.Duration(h.Next())-h.Now(), 0)
+}
+
 // Inject gives the host a packet, now. It reports whether a blocked call
 // returned.
 func (h *Host) Inject(packet []byte) bool {
-	h.link.arrive(packet)
+	h.raw.arrive(packet)
 	return h.settle()
 }
 
 // Take returns the oldest packet that has left and was not taken yet.
 func (h *Host) Take() (Packet, bool) {
-	if len(h.link.sent) == 0 {
+	if len(h.raw.sent) == 0 {
 		return Packet{}, false
 	}
-	p := h.link.sent[0]
-	h.link.sent = h.link.sent[1:]
+	p := h.raw.sent[0]
+	h.raw.sent = h.raw.sent[1:]
 	return p, true
 }
 
@@ -162,18 +193,33 @@ func (h *Host) Failure() string { return h.failure }
 // settle runs rounds until nothing more happens at this moment, with the blocked
 // calls between them. It reports whether one of those returned.
 func (h *Host) settle() (returned bool) {
-	for range maxRounds {
+	rounds := maxRounds
+	if h.raw == nil {
+		rounds = stepRounds
+	}
+	for range rounds {
 		busy := h.shard.Input(h.now)
 		busy = h.shard.Output(h.now) || busy
 		h.notice()
 		done, moved := h.tryPending()
 		returned = returned || done
-		if !busy && !moved && h.shard.Idle() && !h.link.waits() {
+		if !busy && !moved && h.atRest() {
 			return returned
 		}
 	}
-	h.failure = "the shard does not come to rest"
+	if h.raw != nil { // behind a device the peer may go on and on
+		h.failure = "the shard does not come to rest"
+	}
 	return returned
+}
+
+// atRest reports that the shard has nothing to do now.
+func (h *Host) atRest() bool {
+	if h.raw == nil {
+		_, stalled := h.shard.Stalled()
+		return stalled || h.shard.Idle()
+	}
+	return h.shard.Idle() && !h.raw.waits()
 }
 
 // answers is a host as its shard sees it.

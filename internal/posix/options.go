@@ -24,6 +24,7 @@ const (
 	minRcvBuf        = 2304 // Linux's SOCK_MIN_RCVBUF
 	minSndBuf        = 4608
 	maxBuf           = 32 << 20
+	maxLinger2       = 120 // s, as in Linux
 	congestionLength = 16
 )
 
@@ -124,7 +125,8 @@ func (s *socket) setTCP(name, n int) syscall.Errno {
 	case syscall.TCP_SYNCNT:
 		s.v.synCount = n
 	case syscall.TCP_LINGER2:
-		s.v.linger2 = n
+		s.v.linger2, s.v.linger2Set = min(n, maxLinger2), true
+		s.tell(sock.OptFinWait2, nanos(s.v.linger2, time.Second))
 	case syscall.TCP_DEFER_ACCEPT:
 		s.v.deferAccept = n
 	default:

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/link"
+	"github.com/mtcp-go/mtcp/internal/link/mem"
+	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
@@ -137,5 +140,85 @@ func TestSettings_OfLinux(t *testing.T) {
 	})
 	if c.TCP.WindowScale != 8 || c.TCP.RcvBuf != 270000 || !c.TCP.NoSACK || c.TCP.SynRetries != 5 || c.TCP.NoTimestamps {
 		t.Errorf("%+v", c.TCP)
+	}
+}
+
+// As in Linux the port that bind chooses is known at once, and is never one that a
+// socket has.
+func TestBind_ChoosesAPort(t *testing.T) {
+	h := newHost(t)
+	seen := make(map[uint16]bool)
+	for range 3 {
+		fd, _ := h.Socket(-1).Result()
+		h.Bind(fd, Addr{})
+		var a Addr
+		if _, e := h.Name(fd, &a).Result(); e != 0 || a.Port < firstPort || a.Port > lastPort || seen[a.Port] {
+			t.Errorf("%v, port %d", e, a.Port)
+		}
+		seen[a.Port] = true
+		h.lastPort = firstPort - 1 // round once
+	}
+	if _, e := h.Name(99, new(Addr)).Result(); e != syscall.EBADF {
+		t.Errorf("the name of nothing: %v", e)
+	}
+}
+
+func TestInterrupt_EndsABlockedCall(t *testing.T) {
+	h := newHost(t)
+	l, _ := h.Socket(-1).Result()
+	h.Bind(l, Addr{0, 80})
+	h.Listen(l, 1)
+	first, second := h.Accept(l, -1, nil), h.Poll([]PollFD{{FD: l, Events: PollIn}}, time.Second)
+	h.Interrupt(first)
+	if _, e := first.Result(); !first.Done || e != syscall.EINTR {
+		t.Errorf("done %v, %v", first.Done, e)
+	}
+	h.Interrupt(first) // again: nothing
+	if h.Advance(h.Now() + time.Minute); !second.Done || second.Errno != 0 {
+		t.Errorf("the other one: done %v, %v", second.Done, second.Errno)
+	}
+}
+
+// Behind a device a host has the device's address, and whoever steps it hears how
+// long nothing will happen.
+func TestStep_DrivesAHostBehindADevice(t *testing.T) {
+	w, err := mem.New(mem.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := New(Config{Address: wire.IPv4Prefix{Addr: 10<<24 | 2, Bits: 24}, Link: w.Side(0).Queue(0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	fd, _ := h.Socket(-1).Result()
+	c := h.Connect(fd, Addr{10<<24 | 1, 80})
+	peer := w.Side(1).Queue(0)
+	frames := make([]link.Frame, 64)
+	asked := 0
+	for range 100 {
+		n := peer.Recv(mono.Time(h.Now()), frames)
+		for i := range n {
+			var eth wire.Ethernet
+			body, _ := eth.Parse(frames[i].Bytes)
+			if a, ok := wire.ParseARP(body); ok && eth.Type == wire.EtherTypeARP && a.TargetIP == 10<<24|1 {
+				asked++
+				if eth.Src != h.cfg.Link.Info().MAC {
+					t.Errorf("asked as %v", eth.Src)
+				}
+			}
+		}
+		peer.Release(frames[:n])
+		if c.Done {
+			break
+		}
+		d := h.Step(h.Now())
+		if d <= 0 {
+			t.Fatalf("nothing to do, and sleeps for %v", d)
+		}
+		h.Step(h.Now() + d)
+	}
+	if _, e := c.Result(); asked == 0 || e != syscall.EHOSTUNREACH {
+		t.Errorf("%d questions, then %v", asked, e)
 	}
 }

@@ -39,6 +39,7 @@ func (c *Config) Apply(lookup func(name string) string) {
 	ipv4("tcp_synack_retries", func(n int) { t.SynAckRetries = n })
 	ipv4("tcp_retries2", func(n int) { t.Retries = n })
 	ipv4("tcp_orphan_retries", func(n int) { t.OrphanRetries = n })
+	ipv4("tcp_rfc1337", func(n int) { t.TimeWaitRST = n == 0 })
 	ipv4("tcp_fin_timeout", seconds(&t.FinWait2))
 	ipv4("tcp_keepalive_time", seconds(&t.KeepIdle))
 	ipv4("tcp_keepalive_intvl", seconds(&t.KeepInterval))

@@ -5,10 +5,12 @@ package posix
 import (
 	"math/bits"
 	"syscall"
+	"time"
 
 	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/slab"
 	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/tcp"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
@@ -107,7 +109,7 @@ func (h *Host) on(fd int, f func(s *socket) (int, syscall.Errno)) *Call {
 	return returned(n)
 }
 
-// Bind is bind(2).
+// Bind is bind(2). As in Linux port 0 stands for one that is chosen here.
 func (h *Host) Bind(fd int, a Addr) *Call {
 	return h.on(fd, func(s *socket) (int, syscall.Errno) {
 		switch {
@@ -116,7 +118,38 @@ func (h *Host) Bind(fd int, a Addr) *Call {
 		case !a.IP.IsUnspecified() && a.IP != h.cfg.Address.Addr:
 			return 0, syscall.EADDRNOTAVAIL
 		}
+		if a.Port == 0 {
+			if a.Port = h.freePort(); a.Port == 0 {
+				return 0, syscall.EADDRINUSE
+			}
+		}
 		s.bound, s.local = true, a
+		return 0, 0
+	})
+}
+
+// freePort returns a port that no socket has, or 0. The next one is another, so
+// that what remains of a connection is not met.
+func (h *Host) freePort() uint16 {
+	for range lastPort - firstPort + 1 {
+		if h.lastPort++; h.lastPort < firstPort || h.lastPort > lastPort {
+			h.lastPort = firstPort
+		}
+		taken := false
+		for _, s := range h.sockets {
+			taken = taken || s.local.Port == h.lastPort
+		}
+		if !taken {
+			return h.lastPort
+		}
+	}
+	return 0
+}
+
+// Name is getsockname(2).
+func (h *Host) Name(fd int, a *Addr) *Call {
+	return h.on(fd, func(s *socket) (int, syscall.Errno) {
+		*a = s.local
 		return 0, 0
 	})
 }
@@ -238,16 +271,27 @@ func (s *socket) unlisten() {
 	s.phase = fresh
 }
 
-// Close is close(2).
+// CloseFD is close(2). With a linger time it waits, as in Linux, until the peer has
+// acknowledged everything.
 func (h *Host) CloseFD(fd int) *Call {
 	f := h.files[fd]
 	if f == nil {
 		return failed(syscall.EBADF)
 	}
 	delete(h.files, fd)
+	s, _ := f.(*socket)
+	lingers := s != nil && s.phase == connected && s.v.lingerOn && s.v.linger > 0
 	f.close()
 	h.settle()
-	return returned(0)
+	if !lingers {
+		return returned(0)
+	}
+	c := h.begin(true, 0, func(*Call) bool {
+		i, ok := h.shard.Inspect(s.handle, h.now)
+		return !ok || !(i.State == tcp.FinWait1 || i.State == tcp.Closing || i.State == tcp.LastAck)
+	})
+	h.limit(c, time.Duration(s.v.linger)*time.Second)
+	return c
 }
 
 func (s *socket) close() {

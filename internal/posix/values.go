@@ -22,6 +22,7 @@ type values struct {
 	rcvBufSet, sndBufSet, keepSet, ttlOn bool
 	tos, ttl                             int
 	deferAccept, synCount, linger2       int
+	linger2Set                           bool
 	other                                map[[2]int]int // set and given back, without effect
 
 	late []sock.Setting // made while the connection was being opened
@@ -63,6 +64,7 @@ func (v *values) settings() []sock.Setting {
 	add(v.maxSeg > 0, sock.OptMSS, uint64(v.maxSeg))
 	add(v.rcvBufSet, sock.OptRcvBuf, uint64(v.rcvBuf/2))
 	add(v.sndBufSet, sock.OptSndBuf, uint64(v.sndBuf))
+	add(v.linger2Set, sock.OptFinWait2, nanos(v.linger2, time.Second))
 	add(v.tos != 0, sock.OptTOS, uint64(v.tos))
 	add(v.ttlOn, sock.OptTTL, uint64(v.ttl))
 	return out

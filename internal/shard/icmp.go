@@ -59,8 +59,14 @@ func meaning(e *ip.ICMPResult) (why sock.Errno, hard bool) {
 		return sock.HostUnreachable, false
 	}
 	switch e.Code {
-	case wire.ICMPNetUnreachable:
+	case wire.ICMPNetUnreachable, wire.ICMPNetUnknown, wire.ICMPNetProhibited, wire.ICMPNetUnreachableTOS:
 		return sock.NetUnreachable, true
+	case wire.ICMPHostUnknown:
+		return sock.HostDown, true
+	case wire.ICMPHostIsolated:
+		return sock.NoNetwork, true
+	case wire.ICMPSourceRouteFailed:
+		return sock.NoRouting, true
 	case wire.ICMPProtoUnreachable:
 		return sock.ProtocolUnreachable, true
 	case wire.ICMPPortUnreachable:

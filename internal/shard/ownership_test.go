@@ -11,6 +11,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/link/mem"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/tcp"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
@@ -129,6 +130,29 @@ func TestStaleHandles_AreCountedAndHarmNobody(t *testing.T) {
 	app := exchange(w, h, p, 500)
 	if app.Handle.Index() != old.Handle.Index() || app.Handle == old.Handle {
 		t.Errorf("handles %#x and %#x, want one slot and two names", old.Handle, app.Handle)
+	}
+}
+
+func TestTimeWait_EndsWithARSTOnlyIfSaid(t *testing.T) {
+	for _, said := range []bool{false, true} {
+		w, h := alone(t, limits{tcp: func(c *tcp.Config) { c.TimeWaitRST = said }})
+		h.listen(t, 8)
+		p := w.mustOpen(4000)
+		app, _ := h.pop()
+		app.Close(false)
+		w.run(time.Millisecond)
+		p.take()
+		p.send(wire.FIN|wire.ACK, nil)
+		w.run(time.Millisecond)
+		if n := h.stats().TimeWaits; n != 1 {
+			t.Fatalf("%d records", n)
+		}
+		p.send(wire.RST, nil)
+		w.run(time.Millisecond)
+		u := h.Usage()
+		if ended := u.TimeWaits == 0 && u.Flows == 0; ended != said {
+			t.Errorf("said %v: %d records, %d flows", said, u.TimeWaits, u.Flows)
+		}
 	}
 }
 

@@ -98,6 +98,8 @@ func (s *Shard) inputTimeWait(a *arrival, i uint32, now mono.Time) {
 		s.tw.unlink(j)
 		s.tw.slab.At(j).Until = now.Add(s.cfg.TCP.TimeWait)
 		s.tw.link(j)
+	case tcp.TWEnd:
+		s.endTimeWait(j)
 	case tcp.TWReuse:
 		s.endTimeWait(j)
 		if v, ok := s.listeners.Lookup(a.key.LocalIP, a.key.LocalPort); ok {

@@ -101,7 +101,8 @@ func (e *End) mayFail(why sock.Errno) bool {
 		return x.Reset || e.peerMayReset()
 	case sock.TimedOut: // a server without room for the last ACK stays silent
 		return x.TimeOut || e.peer() == nil && e.Pair.serverMayBeGone()
-	case sock.HostUnreachable, sock.NetUnreachable, sock.ProtocolUnreachable, sock.MessageTooLong:
+	case sock.HostUnreachable, sock.NetUnreachable, sock.ProtocolUnreachable, sock.MessageTooLong,
+		sock.HostDown, sock.NoNetwork, sock.NoRouting:
 		return x.Unreachable
 	case sock.Refused:
 		return x.Refused
@@ -170,7 +171,7 @@ func (p *Pair) mayRefuse(why sock.Errno) bool {
 		return x.Reset
 	case sock.TimedOut:
 		return x.TimeOut || x.Exhausted
-	case sock.HostUnreachable, sock.NetUnreachable, sock.ProtocolUnreachable:
+	case sock.HostUnreachable, sock.NetUnreachable, sock.ProtocolUnreachable, sock.HostDown, sock.NoNetwork, sock.NoRouting:
 		return x.Unreachable
 	case sock.NoMemory, sock.NoPort:
 		return x.Exhausted

@@ -31,9 +31,9 @@ type Block struct {
 	rxR   ring.ReaderHalf
 	txW   ring.WriterHalf
 	Rare  Rare   // the shard's, which leaves it to this line because it looks there rarely
-	errno uint32 // the shard's, too: Errno, valid once Broken is set
-	mark  uint32 // and this: the end of urgent text, while Urgent is set
+	mark  uint32 // the shard's, too: the end of urgent text, while Urgent is set
 	ready uint32 // both sides, atomically: see Ready
+	errno uint8  // the shard's: Errno, valid once Broken is set
 	own   bool   // the application is a handler, on the shard: set by Own
 }
 
@@ -57,6 +57,7 @@ type Rare struct {
 	KeepIntvl   uint16 // s
 	KeepCount   uint8
 	Reordering  uint8  // segments by which the network was seen to reorder
+	FinWait2    uint16 // s, 0 default
 	UrgentOut   bool   // urgent text is not acknowledged yet
 	UrgentIn    bool   // the peer's is not read yet, as far as is known
 	UrgentEnd   uint32 // of what is sent, with UrgentOut
@@ -119,6 +120,9 @@ const (
 	NoMemory     // no connection slot
 	LinkGone     // the interface was removed
 	NoPort       // every local port is taken, for that destination
+	HostDown     // a router does not know the host
+	NoNetwork    // a router says that we are isolated
+	NoRouting    // a source route failed
 )
 
 func (b *Block) rx(m *ring.Memory) ring.Stream {
@@ -160,6 +164,7 @@ var errnoNames = [...]string{
 	Invalid: "invalid address", NoMemory: "no free connection",
 	LinkGone: "network interface was removed",
 	NoPort:   "no free local port",
+	HostDown: "host is down", NoNetwork: "machine is not on the network", NoRouting: "operation not supported",
 }
 
 // String describes the error.

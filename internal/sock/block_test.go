@@ -20,7 +20,7 @@ func TestBlock_EachSideWritesItsOwnLine(t *testing.T) {
 	line("rxRefs", unsafe.Offsetof(b.rxRefs), unsafe.Sizeof(b.rxRefs), 0)
 	line("txRefs", unsafe.Offsetof(b.txRefs), unsafe.Sizeof(b.txRefs), 0)
 	line("rxNotify", unsafe.Offsetof(b.rxNotify), 4, 0)
-	line("errno", unsafe.Offsetof(b.errno), 4, 1) // written once
+	line("errno", unsafe.Offsetof(b.errno), 1, 1) // written once
 	line("own", unsafe.Offsetof(b.own), 1, 1)     // and before there is an application
 	line("Account", unsafe.Offsetof(b.Account), unsafe.Sizeof(b.Account), 0)
 	line("Rare", unsafe.Offsetof(b.Rare), unsafe.Sizeof(b.Rare), 1)

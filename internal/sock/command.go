@@ -44,6 +44,7 @@ const (
 	OptSndBuf                         // octets
 	OptTOS                            // the octet of the IP header
 	OptTTL                            // hops
+	OptFinWait2                       // nanoseconds that an orphan waits for the peer's FIN, 0 for the default
 	OptMSS                            // largest segment either way, octets, before the connection opens
 	OptUrgent                         // position in the send stream up to which text is urgent
 )

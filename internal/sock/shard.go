@@ -12,7 +12,7 @@ import (
 
 // Reset prepares the block for a new connection that has no rings yet.
 func (b *Block) Reset() {
-	b.ready, b.errno, b.mark, b.own = 0, uint32(OK), 0, false // nobody else looks
+	b.ready, b.errno, b.mark, b.own = 0, uint8(OK), 0, false // nobody else looks
 	b.rxNotify.Store(0)
 	b.Account, b.Rare = Account{}, Rare{}
 }
@@ -80,7 +80,7 @@ func (b *Block) Raise(bits, wake Ready) Ready {
 // Break says that the connection is gone and why.
 func (b *Block) Break(why Errno) {
 	if b.load()&Broken == 0 {
-		b.errno = uint32(why) // before the bit that makes it count
+		b.errno = uint8(why) // before the bit that makes it count
 		b.set(Broken)
 	}
 }

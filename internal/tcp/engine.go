@@ -19,6 +19,7 @@ import (
 // where the RFCs leave one.
 type Config struct {
 	TimeWait       time.Duration // 2 MSL
+	TimeWaitRST    bool          // a RST ends TIME-WAIT (RFC 9293 §3.10.7.4), against RFC 1337
 	FinWait2       time.Duration // an orphan waits so long for the peer's FIN
 	RTOInitial     time.Duration
 	RTOMin         time.Duration

@@ -107,6 +107,7 @@ const (
 	again       // a retransmission
 	tail        // a tail loss probe
 	small       // Nagle counts it: less than a full segment
+	cut         // it ends where the peer's window does
 )
 
 func (p plan) is(h how) bool { return p.how&h != 0 }
@@ -170,7 +171,7 @@ func (e *Engine) planNew(t *TCB, now mono.Time) (plan, bool) {
 		p.how = small
 	}
 	if int64(p.n) > int64(room) {
-		p.n, p.how = seq.Size(max(room, 0)), small
+		p.n, p.how = seq.Size(max(room, 0)), small|cut
 	}
 	if t.has(flagFinQueued) && p.n == avail && int64(room) > int64(p.n) && (p.n == 0 || !e.cfg.LoneFIN) {
 		p.how |= withFIN
@@ -227,7 +228,7 @@ func (e *Engine) restartAfterIdle(t *TCB, now mono.Time) {
 func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 	h := wire.TCP{Seq: p.seq, Ack: t.rcvNxt, Flags: wire.ACK}
 	end := p.seq.Add(p.n)
-	if p.n > 0 && end == t.sndEnd && !t.has(flagUnpushed) {
+	if p.n > 0 && (end == t.sndEnd && !t.has(flagUnpushed) || p.is(cut)) {
 		h.Flags |= wire.PSH // MUST-61: nothing follows for now
 	}
 	if p.is(withFIN) {

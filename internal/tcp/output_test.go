@@ -104,7 +104,7 @@ func TestSWS_SenderWaitsForHalfTheLargestWindow(t *testing.T) {
 	if d := r.untilOut(); d < 200*time.Millisecond || d > 300*time.Millisecond {
 		t.Errorf("override time-out of %v", d)
 	}
-	r.out(". 3001:3401 ack 1")
+	r.out("P. 3001:3401 ack 1") // PSH: nothing can follow for now
 }
 
 func TestPersist_ProbesWithBackOffForEver(t *testing.T) {

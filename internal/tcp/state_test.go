@@ -454,6 +454,19 @@ func TestInputTimeWait(t *testing.T) {
 	}
 }
 
+// RFC 9293 §3.10.7.4, second step, for who prefers it to RFC 1337, with RFC 5961
+// §3: the number must be exact.
+func TestInputTimeWait_RSTEndsItIfSaid(t *testing.T) {
+	for in, want := range map[string]TimeWaitAnswer{"R 2": TWEnd, "R. 2 ack 2": TWEnd, "R 3": TWStay, "R 1": TWStay} {
+		r, tw := timeWaiting(t)
+		r.e.cfg.TimeWaitRST = true
+		if got, _ := r.e.InputTimeWait(tw, r.segment(in), r.now); got != want {
+			t.Errorf("%s: answer %d, want %d", in, got, want)
+		}
+		r.replies()
+	}
+}
+
 // timeWaiting has a record. Time has gone on since.
 func timeWaiting(t *testing.T) (*rig, *TimeWaitRecord) {
 	r := reach(t, TimeWait)

@@ -260,6 +260,22 @@ func TestOrphan_FinWait2HasALimit(t *testing.T) {
 	r.out()
 }
 
+// A connection may have a limit of its own, as with Linux's TCP_LINGER2.
+func TestOrphan_FinWait2OfOneConnection(t *testing.T) {
+	for set, want := range map[time.Duration]time.Duration{time.Second: time.Second, 0: DefaultConfig().FinWait2} {
+		r := reach(t, FinWait2)
+		r.e.Set(r.c, sock.OptFinWait2, uint64(set), r.now)
+		r.e.Close(r.c, r.now)
+		start := r.now
+		for r.c.state != Closed {
+			r.untilTimer()
+		}
+		if d := r.now.Sub(start); d != want {
+			t.Errorf("set to %v: ended after %v", set, d)
+		}
+	}
+}
+
 func TestOrphan_ReachesFinWait2AndItsLimit(t *testing.T) {
 	r := established(t, fullSYN, nil)
 	r.e.Close(r.c, r.now)

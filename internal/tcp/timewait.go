@@ -76,6 +76,7 @@ const (
 	TWStay    TimeWaitAnswer = iota // nothing changes
 	TWRestart                       // the 2 MSL begin again
 	TWReuse                         // a SYN may open a new incarnation
+	TWEnd                           // it is over
 )
 
 // InputTimeWait processes a segment for a record. The floor of a reuse is the
@@ -86,6 +87,8 @@ func (e *Engine) InputTimeWait(r *TimeWaitRecord, s *Segment, now mono.Time) (a 
 	hasTS := r.hasTS && s.Options.Present.Has(wire.HasTimestamp)
 	newer := hasTS && int32(s.Options.TSVal-r.tsRecent) > 0
 	switch {
+	case f.Has(wire.RST) && e.cfg.TimeWaitRST && s.Seq == r.rcvNxt:
+		return TWEnd, 0
 	case f.Has(wire.RST): // RFC 1337: it must not end TIME-WAIT early
 		e.drop(drop.TimeWaitRST)
 		return TWStay, 0

@@ -208,7 +208,11 @@ func (e *Engine) Close(t *TCB, now mono.Time) {
 
 // startFinWait2 bounds how long an orphan waits for the peer's FIN.
 func (e *Engine) startFinWait2(t *TCB, now mono.Time) {
-	t.keepAt = now.Add(e.cfg.FinWait2)
+	wait := e.cfg.FinWait2
+	if s := e.rare(t).FinWait2; s != 0 {
+		wait = fromSeconds(s)
+	}
+	t.keepAt = now.Add(wait)
 	t.verdict |= TimersMoved
 }
 
@@ -290,6 +294,11 @@ func (e *Engine) set(t *TCB, o sock.Option, v uint64) {
 		e.rare(t).UserTimeout = millis(time.Duration(v))
 		if v == 0 {
 			e.rare(t).UserTimeout = e.settings.UserTimeout
+		}
+	case sock.OptFinWait2:
+		e.rare(t).FinWait2 = 0
+		if v != 0 {
+			e.rare(t).FinWait2 = max(seconds(time.Duration(v)), 1)
 		}
 	case sock.OptRcvBuf:
 		e.setRcvBuf(t, v)

@@ -27,10 +27,12 @@ func (e *Engine) windowScale(t *TCB) uint8 {
 	return s
 }
 
-// silly is the smallest step by which the right edge moves (MUST-39), but not
-// less than the window field can show.
+// silly is the smallest step by which the right edge moves (MUST-39): a segment,
+// by the RFC's measure of what we send, and as in Linux not less than what the peer
+// has sent, which it would wait to fill; and no less than the window field can show.
 func (t *TCB) silly() seq.Size {
-	return seq.Size(max(min(t.rcvBuf/2, uint32(t.mss)), 1<<t.rcvScale))
+	segment := uint32(max(t.mss, t.rcvMSS))
+	return seq.Size(max(min(t.rcvBuf/2, segment), 1<<t.rcvScale))
 }
 
 // minRcvBuf is the least buffer with which a window can open and close.

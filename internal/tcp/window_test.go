@@ -65,6 +65,24 @@ func TestWindow_OpensByWorthwhileSteps(t *testing.T) {
 	}
 }
 
+// A peer that named no MSS gets small segments, and sends large ones: it would wait
+// for room for one, or send less.
+func TestWindow_StepsAreAsLargeAsThePeersSegments(t *testing.T) {
+	r := established(t, "", func(c *Config) { c.RcvBuf = 8192 })
+	r.feed(10000, 1024)
+	r.read(1023)
+	r.out() // not worth a word
+	r.in("P. 8192:8193 ack 1")
+	if r.out(". 1 ack 8193"); r.last.Window != 0 {
+		t.Errorf("silly window of %d", r.last.Window)
+	}
+	r.read(1)
+	r.out(". 1 ack 8193")
+	if r.last.Window != 1024 {
+		t.Errorf("window of %d, want a segment's", r.last.Window)
+	}
+}
+
 func TestWindow_TellsWhatIsTakenBackByRoundingStillCounts(t *testing.T) {
 	r := established(t, fullSYN, func(c *Config) { c.RcvBuf, c.WindowScale = 4096, 8 })
 	r.feed(4000, 1)
