@@ -58,7 +58,7 @@ func (v *view) normalise(step *Step, in []answer) []string {
 		case a.other != "":
 			add("%s", a.other)
 		case a.flags.Has(wire.SYN):
-			if a.seq == 0 && v.repeats(step) && v.synSeen {
+			if a.seq == 0 && v.synSeen && (!a.flags.Has(wire.ACK) || v.repeats(step)) {
 				continue // by its timer
 			}
 			v.synSeen = true
@@ -119,7 +119,10 @@ func (v *view) describeSYN(a *answer) string {
 }
 
 func describeRST(a *answer) string {
-	if a.flags.Has(wire.ACK) {
+	switch {
+	case a.flags.Has(wire.ACK) && a.fromZero:
+		return fmt.Sprintf("RST-ACK seq=zero ack=%d", int32(a.ack))
+	case a.flags.Has(wire.ACK):
 		return fmt.Sprintf("RST-ACK seq=%d ack=%d", int32(a.seq), int32(a.ack))
 	}
 	return fmt.Sprintf("RST seq=%d", int32(a.seq))

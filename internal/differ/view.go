@@ -94,7 +94,8 @@ func (v *view) base(b AckBase) uint32 {
 // sent notes what a segment tells the side.
 func (v *view) sent(g *Segment, ack uint32) {
 	if g.Flags&(wire.SYN|wire.RST) == wire.SYN {
-		v.offeredTS, v.offeredScale = v.p.TS, v.p.Scale >= 0
+		_, v.offeredTS = v.stampOf(g)
+		v.offeredScale = v.p.Scale >= 0
 	}
 	if g.Flags.Has(wire.ACK) && int32(ack-v.old) > 0 && int32(ack-v.max) <= 0 {
 		v.old = ack
@@ -202,6 +203,7 @@ type answer struct {
 	n        uint32 // octets of text
 	isNew    bool   // nothing of it was sent before
 	corrupt  bool
+	fromZero bool // a RST with the number 0 itself
 	window   uint16
 	o        wire.Options
 	atOnce   bool // before anything else happened
@@ -237,6 +239,7 @@ func (v *view) take(b []byte) answer {
 		a.ack = uint32(t.Ack) - v.p.ISS
 	}
 	if t.Flags.Has(wire.RST) {
+		a.fromZero = t.Seq == 0
 		return a
 	}
 	if len(text) > 0 {

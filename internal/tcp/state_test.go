@@ -421,6 +421,9 @@ func TestInputTimeWait(t *testing.T) {
 		why   string
 	}{
 		{". 2 ack 2", TWStay, "", drop.None, "a late ACK"},
+		{". 2 ack 1", TWStay, "", drop.None, "a late ACK of less"},
+		{". 2 ack 900", TWStay, "", drop.None, "as in Linux: nothing is in flight that it could be wrong about"},
+		{". 2 ack 2 ts tsval 1", TWStay, ". 2 ack 2", drop.TimeWaitOther, "PAWS"},
 		{"R 2", TWStay, "", drop.TimeWaitRST, "RFC 1337"},
 		{"R. 2 ack 2", TWStay, "", drop.TimeWaitRST, "RFC 1337"},
 		{"R 50", TWStay, "", drop.TimeWaitRST, "RFC 1337"},
@@ -497,6 +500,17 @@ func TestTimeWait_AnswersCarryTheTimestampAndWindow(t *testing.T) {
 	}
 	if r.last.Window == 0 {
 		t.Error("the window is shut")
+	}
+}
+
+func TestTimeWait_EchoesTheLastTimestampInOrder(t *testing.T) {
+	r, tw := timeWaiting(t)
+	r.e.InputTimeWait(tw, r.segment(". 2 ack 2"), r.now)
+	r.replies()
+	r.e.InputTimeWait(tw, r.segment("P. 1:9 ack 2 ts tsval 1"), r.now)
+	r.replies(". 2 ack 2")
+	if r.last.opts.TSEcr != r.tsVal {
+		t.Errorf("echo %d, want that of the bare ACK, %d (RFC 7323 §4.3)", r.last.opts.TSEcr, r.tsVal)
 	}
 }
 
