@@ -5,6 +5,7 @@ package differ
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -18,26 +19,40 @@ type Difference struct {
 	Us           Trace
 }
 
-// Step is the step at which they part.
-func (d *Difference) Step() *Step { return &d.Sequence.Steps[d.At] }
-
-// Compare returns the first difference that tolerate does not accept; nil if there
-// is none. Where it is accepted the comparison goes on.
-func Compare(s *Sequence, kernel, ours Trace, tolerate func(*Difference) bool) *Difference {
+// Compare returns the first difference that no reason explains; nil if there is
+// none. explained is called for every other. compared counts the steps.
+func Compare(s *Sequence, kernel, ours Trace, reasons []Reason, explained func(*Reason, *Difference)) (d *Difference, compared int) {
 	before := "CLOSED"
+	echoes := true
 	for i := range s.Steps {
-		if !kernel[i].equal(ours[i]) {
-			d := &Difference{s, i, before, kernel[i], ours[i], kernel, ours}
-			if tolerate == nil || !tolerate(d) {
-				return d
-			}
+		d := &Difference{s, i, before, kernel[i], ours[i], kernel, ours}
+		if !echoes {
+			d.Kernel.Sent, d.Ours.Sent = changed(d.Kernel.Sent, dropEcho), changed(d.Ours.Sent, dropEcho)
 		}
 		before = kernel[i].State
+		if d.Kernel.equal(d.Ours) {
+			continue
+		}
+		at := slices.IndexFunc(reasons, func(r Reason) bool { return r.fits(d) })
+		if at < 0 {
+			return d, i
+		}
+		explained(&reasons[at], d)
+		switch reasons[at].then {
+		case stop:
+			return nil, i
+		case forgetEcho:
+			echoes = false
+		}
 	}
-	return nil
+	return nil, len(s.Steps)
 }
 
-var numbers = regexp.MustCompile(`-?\d+`)
+var (
+	numbers = regexp.MustCompile(`-?\d+`)
+	blocks  = regexp.MustCompile(` \[-?\d+,-?\d+\)`)
+	echo    = regexp.MustCompile(` ecr=-?\d+| ts`)
+)
 
 // kind is an observation without its numbers.
 func kind(o Observation) string {
@@ -53,7 +68,7 @@ func kind(o Observation) string {
 
 // Class is the signature of a difference.
 func (d *Difference) Class() string {
-	return fmt.Sprintf("%s | %s | kernel: %s | ours: %s", d.Before, d.Step().kind(), kind(d.Kernel), kind(d.Ours))
+	return fmt.Sprintf("%s | %s | kernel: %s | ours: %s", d.Before, d.step().kind(), kind(d.Kernel), kind(d.Ours))
 }
 
 // kind is a step without what rarely matters.
@@ -74,6 +89,6 @@ func (d *Difference) Tell() string {
 			fmt.Fprintf(&b, "       ours (explained): %v\n", d.Us[i])
 		}
 	}
-	fmt.Fprintf(&b, "  %2d %v\n       kernel: %v\n       ours:   %v\n", d.At, d.Step(), d.Kernel, d.Ours)
+	fmt.Fprintf(&b, "  %2d %v\n       kernel: %v\n       ours:   %v\n", d.At, d.step(), d.Kernel, d.Ours)
 	return b.String()
 }

@@ -26,6 +26,8 @@ func TestAgainstTheKernel(t *testing.T) {
 	classes := map[string]int{}
 	first := map[string]*Difference{}
 	states := map[string]int{}
+	reasons, explained := Reasons(), map[string]int{}
+	compared, steps := 0, 0
 	for done := 0; done < *sequences; done += *batch {
 		n := min(*batch, *sequences-done)
 		all := make([]*Sequence, n)
@@ -48,7 +50,10 @@ func TestAgainstTheKernel(t *testing.T) {
 			for x := range seen {
 				states[x]++
 			}
-			if d := Compare(s, kernel[i], ours, nil); d != nil {
+			d, n := Compare(s, kernel[i], ours, reasons, func(r *Reason, _ *Difference) { explained[r.Name]++ })
+			compared += n
+			steps += len(s.Steps)
+			if d != nil {
 				c := d.Class()
 				classes[c]++
 				if first[c] == nil || d.At < first[c].At {
@@ -58,6 +63,10 @@ func TestAgainstTheKernel(t *testing.T) {
 		}
 	}
 	fmt.Println(states)
+	for i := range reasons {
+		fmt.Printf("%6d %s\n", explained[reasons[i].Name], reasons[i].Name)
+	}
+	fmt.Println(compared, "of", steps, "steps compared")
 	var names []string
 	total := 0
 	for c, n := range classes {

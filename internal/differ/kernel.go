@@ -48,6 +48,7 @@ var settings = [][2]string{
 	{"net.ipv4.tcp_autocorking", "0"},
 	{"net.ipv4.tcp_rfc1337", "1"},
 	{"net.ipv4.tcp_fastopen", "0"},
+	{"net.ipv4.tcp_tw_reuse", "0"},
 	{"net.ipv4.tcp_wmem", "4096 1048576 4194304"},
 	{"net.ipv4.tcp_rmem", "4096 131072 6291456"},
 	{"net.ipv4.conf.all.rp_filter", "0"},
@@ -192,7 +193,7 @@ func (k *Kernel) run(all []*Sequence) ([]Trace, error) {
 
 // step makes one step of every sequence.
 func (k *Kernel) step(n int, all []*Sequence, runs []theirs, byPeer map[wire.IPv4]*theirs, traces []Trace) error {
-	results := make([]string, len(all))
+	results, facts := make([]string, len(all)), make([]Facts, len(all))
 	for i, s := range all {
 		if n >= len(s.Steps) {
 			continue
@@ -201,6 +202,7 @@ func (k *Kernel) step(n int, all []*Sequence, runs []theirs, byPeer map[wire.IPv
 		r.in = r.in[:0]
 		r.view.step = n + 1
 		if st := &s.Steps[n]; st.Op == Inject {
+			facts[i] = r.view.facts(&st.Seg)
 			if err := k.write(r.view.packet(&st.Seg)); err != nil {
 				return err
 			}
@@ -230,7 +232,7 @@ func (k *Kernel) step(n int, all []*Sequence, runs []theirs, byPeer map[wire.IPv
 			state = "LISTEN"
 		}
 		traces[i] = append(traces[i], Observation{
-			State: state, Result: results[i], Sent: r.view.normalise(&s.Steps[n], r.in),
+			State: state, Result: results[i], Sent: r.view.normalise(&s.Steps[n], r.in), Facts: facts[i],
 		})
 	}
 	return nil

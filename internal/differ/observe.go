@@ -15,6 +15,7 @@ type Observation struct {
 	State  string   // afterwards
 	Result string   // of the call
 	Sent   []string // see normalise
+	Facts  Facts    // of the segment
 }
 
 // A Trace is a side's way through a sequence.
@@ -64,7 +65,7 @@ func (v *view) normalise(step *Step, in []answer) []string {
 			v.synSeen = true
 			add("%s", v.describeSYN(a))
 		case a.flags.Has(wire.RST):
-			add("%s", describeRST(a))
+			add("%s", v.describeRST(step, a))
 		}
 		if a.corrupt {
 			add("text that was not written")
@@ -118,8 +119,10 @@ func (v *view) describeSYN(a *answer) string {
 	return s + v.echo(a)
 }
 
-func describeRST(a *answer) string {
+func (v *view) describeRST(step *Step, a *answer) string {
 	switch {
+	case a.flags.Has(wire.ACK) && a.fromZero && step.Op == Inject && step.Seg.Seq == AtEdge:
+		return "RST-ACK seq=zero" // the number comes from a window
 	case a.flags.Has(wire.ACK) && a.fromZero:
 		return fmt.Sprintf("RST-ACK seq=zero ack=%d", int32(a.ack))
 	case a.flags.Has(wire.ACK):

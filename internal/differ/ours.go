@@ -63,6 +63,7 @@ func RunOurs(s *Sequence) (Trace, error) {
 func (o *ours) step(i int, s *Step) (x Observation) {
 	o.view.step = i + 1
 	if s.Op == Inject {
+		x.Facts = o.view.facts(&s.Seg)
 		o.host.Inject(o.view.packet(&s.Seg))
 	} else {
 		x.Result = o.call(s)

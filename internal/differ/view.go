@@ -27,7 +27,8 @@ type view struct {
 
 	step int // the clock of timestamps
 
-	// Of the peer.
+	// Of the peer: what its last SYN offered, and what the side has answered to.
+	lastTS, lastScale       bool
 	offeredTS, offeredScale bool
 
 	// Of the side.
@@ -51,9 +52,42 @@ func newView(p Profile, e ends) *view {
 	}
 }
 
+// Facts are the numbers of a segment in a side's terms, and what was known of the
+// side before. They are not compared: reasons are stated in them.
+type Facts struct {
+	Seq, Ack   int32 // relative to where the streams begin
+	Next, Edge int32 // what the side acknowledged last, and its window
+	Old, All   int32 // what the peer had acknowledged, and all that was sent
+	Stamps     bool  // timestamps are agreed on
+	HasStamp   bool
+	Stamp      int32 // since step 0
+}
+
+func (v *view) facts(g *Segment) Facts {
+	f := Facts{
+		Seq: int32(v.seqOf(g) - v.p.ISS), Next: int32(v.next - v.p.ISS), Edge: int32(v.edge - v.p.ISS),
+		Old: int32(v.old - v.iss), All: int32(v.max - v.iss), Stamps: v.stampsAgreed(),
+	}
+	if g.Flags.Has(wire.ACK) {
+		f.Ack = int32(v.base(g.Ack) + uint32(g.AckOff) - v.iss)
+	}
+	stamp, ok := v.stampOf(g)
+	f.Stamp, f.HasStamp = int32(stamp-v.p.Clock), ok
+	return f
+}
+
+// seqOf is the segment's number. That of a SYN does not count from the window,
+// which the sides choose.
+func (v *view) seqOf(g *Segment) uint32 {
+	if g.Seq == AtEdge && g.Flags.Has(wire.SYN) {
+		return v.next + uint32(g.SeqOff)
+	}
+	return map[SeqBase]uint32{AtNext: v.next, AtISS: v.p.ISS, AtEdge: v.edge}[g.Seq] + uint32(g.SeqOff)
+}
+
 // packet builds the packet of a segment.
 func (v *view) packet(g *Segment) []byte {
-	at := map[SeqBase]uint32{AtNext: v.next, AtISS: v.p.ISS, AtEdge: v.edge}[g.Seq] + uint32(g.SeqOff)
+	at := v.seqOf(g)
 	ack := v.base(g.Ack) + uint32(g.AckOff)
 	if !g.Flags.Has(wire.ACK) {
 		ack = 0
@@ -94,8 +128,8 @@ func (v *view) base(b AckBase) uint32 {
 // sent notes what a segment tells the side.
 func (v *view) sent(g *Segment, ack uint32) {
 	if g.Flags&(wire.SYN|wire.RST) == wire.SYN {
-		_, v.offeredTS = v.stampOf(g)
-		v.offeredScale = v.p.Scale >= 0
+		_, v.lastTS = v.stampOf(g)
+		v.lastScale = v.p.Scale >= 0
 	}
 	if g.Flags.Has(wire.ACK) && int32(ack-v.old) > 0 && int32(ack-v.max) <= 0 {
 		v.old = ack
@@ -227,6 +261,7 @@ func (v *view) take(b []byte) answer {
 	if t.Flags.Has(wire.SYN) {
 		if !v.known || v.iss != uint32(t.Seq) {
 			v.known, v.iss, v.max, v.old = true, uint32(t.Seq), uint32(t.Seq)+1, uint32(t.Seq)
+			v.heard = false
 		}
 		v.hasTS = a.o.Present.Has(wire.HasTimestamp)
 		v.scale = 0
@@ -268,7 +303,9 @@ func (v *view) noteAck(t *wire.TCP, a *answer) {
 	if !t.Flags.Has(wire.ACK) {
 		return
 	}
-	v.heard = true
+	if !v.heard {
+		v.heard, v.offeredTS, v.offeredScale = true, v.lastTS, v.lastScale
+	}
 	v.next = uint32(t.Ack)
 	w := uint32(t.Window)
 	if !t.Flags.Has(wire.SYN) && v.offeredScale {

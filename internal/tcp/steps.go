@@ -279,9 +279,10 @@ func (e *Engine) stepFIN(t *TCB, s *Segment) {
 	}
 }
 
-// endsText reports that no text beyond v has come: a FIN at v is not a lie.
+// endsText reports that a FIN at v may be believed: it is in order, or no text
+// beyond it has come.
 func (e *Engine) endsText(t *TCB, v seq.Value) bool {
-	return v.GreaterEq(t.rcvNxt) && (t.ooo == 0 || e.ranges.At(t.ooo).last().End.LessEq(v))
+	return v == t.rcvNxt || v.Greater(t.rcvNxt) && (t.ooo == 0 || e.ranges.At(t.ooo).last().End.LessEq(v))
 }
 
 // challenge sends an ACK so that an honest peer can correct itself, at a
