@@ -23,26 +23,34 @@ type Difference struct {
 // none. explained is called for every other. compared counts the steps.
 func Compare(s *Sequence, kernel, ours Trace, reasons []Reason, explained func(*Reason, *Difference)) (d *Difference, compared int) {
 	before := "CLOSED"
-	echoes := true
+	var latent *Reason
+	drop := func(s string) string { return s }
 	for i := range s.Steps {
 		d := &Difference{s, i, before, kernel[i], ours[i], kernel, ours}
-		if !echoes {
-			d.Kernel.Sent, d.Ours.Sent = changed(d.Kernel.Sent, dropEcho), changed(d.Ours.Sent, dropEcho)
-		}
+		d.Kernel.Sent, d.Ours.Sent = changed(d.Kernel.Sent, drop), changed(d.Ours.Sent, drop)
 		before = kernel[i].State
+		if at := slices.IndexFunc(reasons, func(r Reason) bool { return r.latent != nil && r.latent(d) }); at >= 0 {
+			latent = &reasons[at]
+		}
 		if d.Kernel.equal(d.Ours) {
 			continue
 		}
-		at := slices.IndexFunc(reasons, func(r Reason) bool { return r.fits(d) })
-		if at < 0 {
+		r := latent
+		if at := slices.IndexFunc(reasons, func(r Reason) bool { return r.fits(d) }); at >= 0 {
+			r = &reasons[at]
+		}
+		if r == nil {
 			return d, i
 		}
-		explained(&reasons[at], d)
-		switch reasons[at].then {
-		case stop:
+		explained(r, d)
+		was := drop
+		switch {
+		case r == latent, r.then == stop:
 			return nil, i
-		case forgetEcho:
-			echoes = false
+		case r.then == forgetEcho:
+			drop = func(s string) string { return dropEcho(was(s)) }
+		case r.then == forgetSACK:
+			drop = func(s string) string { return dropBlocks(was(s)) }
 		}
 	}
 	return nil, len(s.Steps)
@@ -50,7 +58,9 @@ func Compare(s *Sequence, kernel, ours Trace, reasons []Reason, explained func(*
 
 var (
 	numbers = regexp.MustCompile(`-?\d+`)
-	blocks  = regexp.MustCompile(` \[-?\d+,-?\d+\)`)
+	blocks  = regexp.MustCompile(` \[[^,]+,[^)]+\)`)
+	again   = regexp.MustCompile(`^again .*$|^ACK \d+( ecr=-?\d+)?$`)
+	text    = regexp.MustCompile(`^text \d+\.\.\d+$`)
 	echo    = regexp.MustCompile(` ecr=-?\d+| ts`)
 )
 

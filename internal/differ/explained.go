@@ -16,6 +16,7 @@ type then uint8
 const (
 	goOn       then = iota // the sides are alike again
 	forgetEcho             // but for the timestamps that they echo
+	forgetSACK             // but for their SACK blocks
 	stop                   // they may be in different states from here on
 )
 
@@ -25,6 +26,10 @@ type Reason struct {
 	Why  string // the text that stands for us
 	then then
 	fits func(d *Difference) bool
+
+	// latent says of a step that it may have made the sides different though
+	// both have answered alike; what shows later has this reason.
+	latent func(d *Difference) bool
 }
 
 // Reasons are all of them; the first that fits counts.
@@ -41,15 +46,23 @@ func openReasons() []Reason {
 			goOn, func(d *Difference) bool {
 				return d.Before == "SYN-SENT" && d.sameState("SYN-RECEIVED") && d.isSegment(wire.SYN, wire.ACK) &&
 					d.sameBut(dropWords(" sack", " ws", " ts"))
-			},
+			}, nil,
 		},
 		{
 			"simultaneous open: an ACK of nothing",
 			"RFC 9293 §3.10.7.4, fifth: SEG.ACK = SND.UNA does not acknowledge our SYN, so a RST; Linux is ESTABLISHED",
 			stop, func(d *Difference) bool {
-				return d.Before == "SYN-RECEIVED" && d.isSegment(wire.ACK, wire.RST) && d.facts().Ack == d.facts().Old &&
+				return d.Before == "SYN-RECEIVED" && d.isSegment(wire.ACK, wire.RST) && d.facts().Ack == 0 &&
 					only(d.Ours.Sent, "RST")
-			},
+			}, nil,
+		},
+		{
+			"SYN-ACK in SYN-RECEIVED",
+			"RFC 9293 figure 7: that of a simultaneous open is taken with its text, if its acknowledgment is good; Linux knows only the bare one",
+			stop, func(d *Difference) bool {
+				return d.Before == "SYN-RECEIVED" && d.isSegment(wire.SYN|wire.ACK, wire.RST) && d.facts().Seq == d.facts().Next-1 &&
+					only(d.Kernel.Sent, "ACK") && d.Kernel.State == d.Before
+			}, nil,
 		},
 		{
 			"simultaneous open: the SYN again",
@@ -57,14 +70,14 @@ func openReasons() []Reason {
 			goOn, func(d *Difference) bool {
 				return d.Before == "SYN-RECEIVED" && d.isSegment(wire.SYN, wire.ACK|wire.RST) && d.sameState("SYN-RECEIVED") &&
 					only(d.Ours.Sent, "SYN-ACK") && only(d.Kernel.Sent, "ACK")
-			},
+			}, nil,
 		},
 		{
 			"text beside a SYN-ACK",
 			"RFC 9293 §3.10.7.3, fifth: text in the SYN-ACK goes through the sixth step; Linux ignores it without Fast Open",
 			stop, func(d *Difference) bool {
 				return d.Before == "SYN-SENT" && d.isSegment(wire.SYN|wire.ACK, wire.RST) && (d.seg().Len > 0 || d.seg().Flags.Has(wire.FIN))
-			},
+			}, nil,
 		},
 		{
 			"SYN in SYN-RECEIVED",
@@ -72,35 +85,60 @@ func openReasons() []Reason {
 			goOn, func(d *Difference) bool {
 				return d.Before == "SYN-RECEIVED" && d.isSegment(wire.SYN, wire.RST) && d.sameState("LISTEN", "CLOSED") &&
 					d.oursSilent() && only(d.Kernel.Sent, "RST")
-			},
+			}, nil,
+		},
+		{
+			"SYN in SYN-RECEIVED with a bad acknowledgment",
+			"RFC 9293 §3.10.7.4, fourth before fifth: back to LISTEN; Linux looks at the acknowledgment first",
+			stop, func(d *Difference) bool {
+				return d.Before == "SYN-RECEIVED" && d.isSegment(wire.SYN|wire.ACK, wire.RST) && d.Kernel.State == d.Before &&
+					d.oursSilent() && only(d.Kernel.Sent, "RST")
+			}, nil,
+		},
+		{
+			"bad numbers in SYN-RECEIVED",
+			"RFC 9293 §3.10.7.4, first before fifth: the sequence number is not acceptable, so an ACK; Linux looks at the acknowledgment first",
+			goOn, func(d *Difference) bool {
+				return d.Before == "SYN-RECEIVED" && d.isSegment(wire.ACK, wire.RST) && d.sameState("SYN-RECEIVED") &&
+					only(d.Kernel.Sent, "RST") && only(d.Ours.Sent, "ACK") && d.facts().Ack != 1
+			}, nil,
 		},
 		{
 			"D-SACK in SYN-RECEIVED",
 			"RFC 2883 §4: what came twice is reported; Linux has no such report before the handshake is complete",
 			goOn, func(d *Difference) bool {
-				return d.Before == "SYN-RECEIVED" && d.sameState("SYN-RECEIVED") && d.sameBut(dropBlocks)
-			},
+				return d.Before == "SYN-RECEIVED" && d.sameState() && d.sameBut(dropBlocks)
+			}, nil,
 		},
 		{
 			"timestamp echo in SYN-RECEIVED",
 			"RFC 7323 has no test of TSecr; Linux refuses the echo of any but its SYN-ACK, even of an ACK that it has sent",
 			stop, func(d *Difference) bool {
 				return d.Before == "SYN-RECEIVED" && d.facts().HasStamp && d.Kernel.State == "SYN-RECEIVED" && d.sentBefore("ACK")
-			},
+			}, nil,
 		},
 		{
 			"FIN beside a SYN",
 			"RFC 9293 §3.10.7.2, third: other controls beside the SYN wait for the handshake; Linux ignores such a SYN",
 			stop, func(d *Difference) bool {
 				return d.Before == "LISTEN" && d.isSegment(wire.SYN|wire.FIN, wire.ACK|wire.RST) && d.kernelSilent() && only(d.Ours.Sent, "SYN-ACK")
-			},
+			}, nil,
 		},
 		{
 			"listener that was closed",
-			"a call that RFC 9293 does not know; we reset the connection when its handshake is complete, Linux with its next segment",
+			"a call that RFC 9293 does not know; we reset the connection when its handshake is complete, Linux forgets it with the next segment",
 			stop, func(d *Difference) bool {
-				return d.Before == "SYN-RECEIVED" && d.did(CloseListener) && only(d.Kernel.Sent, "RST") && d.Kernel.State == "CLOSED"
-			},
+				return d.Before == "SYN-RECEIVED" && d.did(CloseListener) &&
+					(only(d.Kernel.Sent, "RST") || only(d.Kernel.Sent, "SYN-ACK") || d.step().Op == Listen)
+			}, nil,
+		},
+		{
+			"a SYN before the window",
+			"RFC 9293 §3.10.7.4: a segment is trimmed to the window, and its SYN with it; Linux resets",
+			stop, func(d *Difference) bool {
+				return d.Before == "SYN-RECEIVED" && d.isSegment(wire.SYN, wire.RST) && d.facts().Seq < d.facts().Next &&
+					only(d.Kernel.Sent, "RST") && only(d.Ours.Sent, "ACK")
+			}, nil,
 		},
 	}
 }
@@ -111,23 +149,19 @@ func segmentReasons() []Reason {
 		{
 			"malformed options",
 			"MUST-7 leaves it to us: a segment whose options have an illegal length is dropped; Linux takes what stood before",
-			stop, func(d *Difference) bool {
-				return d.isSegment(0, 0) && (d.seg().Extra == ExtraZeroLen || d.seg().Extra == ExtraLongLen) && d.oursSilent()
-			},
+			stop, func(d *Difference) bool { return isMalformed(d) && d.oursSilent() }, isMalformed,
 		},
 		{
 			"no timestamp",
 			"RFC 7323 §3.2: a segment without the option that was agreed on is dropped silently; Linux takes it",
-			stop, func(d *Difference) bool {
-				return d.isSegment(0, wire.SYN|wire.RST) && d.facts().Stamps && !d.facts().HasStamp && d.oursSilent()
-			},
+			stop, func(d *Difference) bool { return lacksStamp(d) && d.oursSilent() }, lacksStamp,
 		},
 		{
 			"no ACK bit, outside the window",
 			"RFC 9293 §3.10.7.4, first before fifth: an ACK tells what is expected; Linux looks at the ACK bit first",
 			goOn, func(d *Difference) bool {
 				return d.isSegment(0, wire.ACK|wire.RST|wire.SYN) && d.kernelSilent() && only(d.Ours.Sent, "ACK") && d.sameState()
-			},
+			}, nil,
 		},
 		{
 			"ACK of what was never acknowledged",
@@ -135,7 +169,7 @@ func segmentReasons() []Reason {
 			stop, func(d *Difference) bool {
 				return d.isSegment(wire.ACK, wire.RST|wire.SYN) && d.facts().Ack < d.facts().Old && d.facts().Ack < 1 &&
 					only(d.Kernel.Sent, "ACK") && d.Kernel.State == d.Before
-			},
+			}, nil,
 		},
 		{
 			"RST one before the window",
@@ -143,7 +177,7 @@ func segmentReasons() []Reason {
 			stop, func(d *Difference) bool {
 				return d.isSegment(wire.RST, 0) && d.facts().Seq == d.facts().Next-1 && d.wasIn("CLOSE-WAIT", "CLOSING", "LAST-ACK") &&
 					d.Ours.State == d.Before
-			},
+			}, nil,
 		},
 		{
 			"text after a FIN",
@@ -151,14 +185,88 @@ func segmentReasons() []Reason {
 			stop, func(d *Difference) bool {
 				return d.Kernel.State != d.Ours.State && only(d.Kernel.Sent, "RST") && d.isText() && d.facts().Seq < d.facts().Next &&
 					slices.Contains([]string{"CLOSE-WAIT", "CLOSING", "LAST-ACK"}, d.Before)
+			}, nil,
+		},
+		{
+			"SACK of a FIN",
+			"RFC 2018 §3: a block is of data; Linux reports the octet of a FIN that comes early as well",
+			forgetSACK, func(d *Difference) bool {
+				return d.isSegment(wire.FIN, wire.RST) && d.facts().Seq > d.facts().Next && d.sameState() && d.sameBut(dropBlocks)
 			},
+			func(d *Difference) bool { return d.isSegment(wire.FIN, wire.RST) && d.facts().Seq > d.facts().Next },
+		},
+		{
+			"PAWS and an ACK out of order",
+			"RFC 7323 §5.3, R1: an ACK says what is expected; Linux takes a bare ACK that seems to be reordered",
+			goOn, func(d *Difference) bool {
+				return d.isSegment(wire.ACK, wire.RST|wire.SYN|wire.FIN) && d.isOld() && d.seg().Len == 0 && d.sameState() &&
+					only(d.Ours.Sent, "ACK") && d.kernelSilent()
+			}, nil,
+		},
+		{
+			"the right edge",
+			"RFC 9293 §3.10.7.4, first: acceptable is what is before the edge; Linux takes what begins there",
+			stop, func(d *Difference) bool {
+				return d.isSegment(0, wire.SYN) && d.facts().Seq == d.facts().Edge && d.end() > d.facts().Edge
+			}, nil,
+		},
+		{
+			"the last unit of the window",
+			"RFC 7323 §2.4: what was promised is taken though the header cannot show it any more; the sides round otherwise",
+			stop, func(d *Difference) bool {
+				f := d.facts()
+				return d.isSegment(0, wire.SYN) && (abs(d.end()-f.Edge) <= 256 || abs(f.Seq-f.Edge) <= 256)
+			}, nil,
+		},
+		{
+			"text that reaches beyond the window",
+			"RFC 9293 §3.10.7.4: the segment is trimmed to the window; Linux takes all or nothing of it",
+			stop, func(d *Difference) bool {
+				return d.isText() && d.end() > d.facts().Edge && d.facts().Seq < d.facts().Edge
+			}, nil,
+		},
+		{
+			"text for nobody: a FIN that comes early",
+			"RFC 9293 §3.6.1: a RST answers text that nobody will read; Linux does not wait for that of which a FIN tells",
+			stop, func(d *Difference) bool {
+				return d.did(Close) && d.isSegment(wire.FIN, wire.RST) && d.facts().Seq > d.facts().Next && only(d.Kernel.Sent, "RST") && only(d.Ours.Sent, "ACK")
+			}, nil,
+		},
+		{
+			"an orphan in FIN-WAIT-2",
+			"RFC 9293 §3.10.7.4 holds; Linux keeps a record that does not look at acknowledgments, answers RSTs, and is ended by a SYN",
+			stop, func(d *Difference) bool {
+				return d.Before == "FIN-WAIT-2" && d.did(Close) && d.isSegment(0, 0) && d.Ours.State == d.Before &&
+					(only(d.Ours.Sent, "ACK") || d.oursSilent() && d.isSegment(wire.RST, 0))
+			}, nil,
+		},
+		{
+			"a RST that begins before the window",
+			"RFC 5961 §3: its number is outside, so it is dropped; Linux answers if the FIN or SYN beside it reaches into the window",
+			goOn, func(d *Difference) bool {
+				return d.isSegment(wire.RST, 0) && d.facts().Seq < d.facts().Next && d.sameState() && only(d.Kernel.Sent, "ACK") && d.oursSilent()
+			}, nil,
+		},
+		{
+			"text that came twice, beside the ACK of our FIN",
+			"RFC 9293 §3.10.7.4, first: old text is acknowledged; Linux is in TIME-WAIT then, and silent",
+			goOn, func(d *Difference) bool {
+				return d.Before == "CLOSING" && d.sameState("TIME-WAIT") && d.isText() && d.facts().Seq < d.facts().Next && only(d.Ours.Sent, "ACK")
+			}, nil,
+		},
+		{
+			"SACK inside a segment",
+			"RFC 6675 §3 counts octets; Linux counts segments, and passes over a block that covers none",
+			stop, func(d *Difference) bool {
+				return d.sameState() && d.sameBut(dropAgain) && d.any(func(_ *Step, f *Facts) bool { return f.Ragged })
+			}, nil,
 		},
 		{
 			"D-SACK of a FIN or SYN",
-			"RFC 2883 §4: a block reports data; Linux reports the octets of FIN and SYN as well",
+			"RFC 2883 §4: a block reports data; Linux reports the octets of FIN and SYN as well, but no text beside a FIN that ends the connection",
 			goOn, func(d *Difference) bool {
-				return d.isSegment(0, wire.RST) && d.seg().Flags.HasAny(wire.FIN|wire.SYN) && d.seg().Len == 0 && d.sameState() && d.sameBut(dropBlocks)
-			},
+				return d.isSegment(0, wire.RST) && d.seg().Flags.HasAny(wire.FIN|wire.SYN) && d.sameState() && d.sameBut(dropBlocks)
+			}, nil,
 		},
 		{
 			"D-SACK of a segment that is refused",
@@ -166,14 +274,31 @@ func segmentReasons() []Reason {
 			goOn, func(d *Difference) bool {
 				return d.isSegment(wire.ACK, wire.RST) && d.isText() && d.sameState() && d.sameBut(dropBlocks) &&
 					(d.facts().Ack > d.facts().All || d.facts().Ack < d.facts().Old)
-			},
+			}, nil,
+		},
+		{
+			"D-SACK of a segment that PAWS refuses",
+			"RFC 7323 §5.3: it is dropped, so it was not received twice; Linux reports it",
+			goOn, func(d *Difference) bool {
+				return d.isSegment(wire.ACK, wire.RST) && d.isText() && d.isOld() && d.sameState() && d.sameBut(dropBlocks)
+			}, nil,
+		},
+		{
+			"a window that shrinks",
+			"RFC 9293 §3.10.7.4, fifth: SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK set SND.WND; Linux takes only a larger one or zero then",
+			stop, func(d *Difference) bool {
+				return d.sameState() && d.sameBut(dropText) && d.any(func(s *Step, _ *Facts) bool { return s.Seg.Window < normalWindow })
+			}, nil,
+		},
+		{
+			"the last segment that the congestion window allows",
+			"RFC 5681 §3.1: it may be sent; Linux waits with it for an ACK, to make a larger bundle",
+			stop, func(d *Difference) bool { return d.step().Op == Write && d.sameState() && d.sameBut(dropText) }, nil,
 		},
 		{
 			"segment that ends at RCV.NXT",
 			"RFC 9293 §3.10.7.4, first: not acceptable; Linux takes its acknowledgment and timestamp",
-			stop, func(d *Difference) bool {
-				return d.isSegment(wire.ACK, wire.RST) && d.end() == d.facts().Next && d.facts().Seq < d.facts().Next
-			},
+			stop, endsAtNext, func(d *Difference) bool { return endsAtNext(d) && d.isSegment(wire.ACK, wire.RST|wire.SYN) },
 		},
 	}
 }
@@ -185,10 +310,8 @@ func echoReasons() []Reason {
 			"timestamp of an old acknowledgment",
 			"RFC 7323 §4.3: the timestamp of a segment in order counts, whatever it acknowledges; Linux passes over it when the ACK is old",
 			forgetEcho, func(d *Difference) bool {
-				return d.sameState() && d.sameBut(dropEcho) && d.any(func(s *Step, f *Facts) bool {
-					return s.Seg.Flags.Has(wire.ACK) && f.Ack < f.Old
-				})
-			},
+				return d.sameState() && d.sameBut(dropEcho) && d.any(ackIsOld)
+			}, nil,
 		},
 		{
 			"timestamp of a RST in TIME-WAIT",
@@ -197,14 +320,14 @@ func echoReasons() []Reason {
 				return d.sameState("TIME-WAIT") && d.sameBut(dropEcho) && d.any(func(s *Step, _ *Facts) bool {
 					return s.Seg.Flags.Has(wire.RST)
 				})
-			},
+			}, nil,
 		},
 		{
 			"timestamp in TIME-WAIT and of an orphan in FIN-WAIT-2",
 			"RFC 7323 §4.3: that of a segment before RCV.NXT counts; Linux has a record then, which takes it only from a bare ACK in order",
 			forgetEcho, func(d *Difference) bool {
 				return d.sameState("TIME-WAIT", "FIN-WAIT-2") && d.sameBut(dropEcho)
-			},
+			}, nil,
 		},
 	}
 }
@@ -218,7 +341,7 @@ func lateReasons() []Reason {
 			goOn, func(d *Difference) bool {
 				return d.Before == "TIME-WAIT" && d.isSegment(wire.ACK, wire.RST|wire.SYN|wire.FIN) && d.seg().Len == 0 &&
 					d.sameState() && only(d.Kernel.Sent, "ACK") && d.oursSilent()
-			},
+			}, nil,
 		},
 		{
 			"TIME-WAIT: no ACK bit",
@@ -226,7 +349,7 @@ func lateReasons() []Reason {
 			goOn, func(d *Difference) bool {
 				return d.Before == "TIME-WAIT" && d.isSegment(0, wire.RST|wire.SYN|wire.ACK) &&
 					d.sameState() && only(d.Kernel.Sent, "ACK") && d.oursSilent()
-			},
+			}, nil,
 		},
 	}
 }
@@ -240,31 +363,73 @@ func callReasons() []Reason {
 			stop, func(d *Difference) bool {
 				return (d.step().Op == Read && d.Kernel.Result == "0 octets" || d.Kernel.Result == "EPIPE" || d.Kernel.Result == "error EPIPE") &&
 					strings.HasSuffix(d.Ours.Result, "ECONNRESET") && d.wasIn("CLOSE-WAIT", "LAST-ACK", "CLOSING", "TIME-WAIT")
-			},
+			}, nil,
 		},
 		{
 			"simultaneous open: refused",
 			"RFC 9293 §3.10.7.4, second: from SYN-SENT a RST in SYN-RECEIVED is a refusal; Linux says ECONNRESET",
 			stop, func(d *Difference) bool {
 				return strings.HasSuffix(d.Kernel.Result, "ECONNRESET") && strings.HasSuffix(d.Ours.Result, "ECONNREFUSED") && d.wasIn("SYN-RECEIVED")
-			},
+			}, nil,
 		},
 		{
-			"connect to whom TIME-WAIT is for",
-			"RFC 9293 §3.10.1: the connection exists; the number of the error is EADDRINUSE, in Linux EADDRNOTAVAIL",
+			"connect where a connection is",
+			"RFC 9293 §3.10.1: an error, here EADDRINUSE; Linux: EADDRNOTAVAIL, or a new connection where timestamps allow it in TIME-WAIT",
 			stop, func(d *Difference) bool {
-				return d.step().Op == Connect && d.sameState("TIME-WAIT") && d.Kernel.Result == "EADDRNOTAVAIL" && d.Ours.Result == "EADDRINUSE"
-			},
+				return d.step().Op == Connect && d.Ours.Result == "EADDRINUSE" &&
+					(d.Kernel.Result == "EADDRNOTAVAIL" || d.Kernel.Result == "EINPROGRESS" && d.Before == "TIME-WAIT")
+			}, nil,
 		},
 		{
-			"shutdown while a connection is being opened",
-			"no door of ours has it: there is no connection to shut down yet; internal/posix gives the attempt up",
+			"shutdown and close while a connection is being opened",
+			"RFC 9293 §3.10.5: what is given up before a door has the connection is aborted; Linux closes it in order, or later",
 			stop, func(d *Difference) bool {
-				return d.step().Op == ShutWrite && d.Before == "SYN-RECEIVED" && d.Ours.State == "CLOSED"
-			},
+				return d.Before == "SYN-RECEIVED" && d.wasIn("SYN-SENT") &&
+					(d.step().Op == ShutWrite || d.step().Op == Close || d.step().Op == Connect) ||
+					d.step().Op == Read && d.did(ShutWrite) && d.Kernel.Result == "ENOTCONN"
+			}, nil,
+		},
+		{
+			"shutdown(read)",
+			"MAY-1: what is there and what comes is discarded, and acknowledged; Linux still gives it, and resets if there was a shutdown(write) as well",
+			stop, func(d *Difference) bool {
+				return d.did(ShutRead) && (d.step().Op == Read && d.Ours.Result != d.Kernel.Result || d.isText() && only(d.Kernel.Sent, "RST")) ||
+					d.step().Op == ShutRead && only(d.Ours.Sent, "ACK") && d.sameState()
+			}, nil,
+		},
+		{
+			"short write",
+			"write(2): less may be taken; a send ring grows once while nothing is acknowledged",
+			stop, func(d *Difference) bool {
+				return d.step().Op == Write && d.sameState() && d.Kernel.Result != d.Ours.Result &&
+					strings.HasSuffix(d.Kernel.Result, "octets") && (strings.HasSuffix(d.Ours.Result, "octets") || d.Ours.Result == "EAGAIN")
+			}, nil,
+		},
+		{
+			"urgent data",
+			"planned (MUST-30 to 33): it is delivered in line; Linux takes the last octet out",
+			stop, func(d *Difference) bool {
+				return d.step().Op == Read && d.any(func(s *Step, _ *Facts) bool { return s.Seg.Flags.Has(wire.URG) })
+			}, nil,
 		},
 	}
 }
+
+// Steps with effects that may show later.
+
+func isMalformed(d *Difference) bool {
+	return d.isSegment(0, 0) && (d.seg().Extra == ExtraZeroLen || d.seg().Extra == ExtraLongLen)
+}
+
+func lacksStamp(d *Difference) bool {
+	return d.isSegment(0, wire.SYN|wire.RST) && d.facts().Stamps && !d.facts().HasStamp
+}
+
+func endsAtNext(d *Difference) bool {
+	return d.isSegment(0, 0) && d.end() == d.facts().Next && d.facts().Seq < d.facts().Next
+}
+
+func abs(n int32) int32 { return max(n, -n) }
 
 func (d *Difference) step() *Step { return &d.Sequence.Steps[d.At] }
 
@@ -314,6 +479,11 @@ func (d *Difference) did(op Op) bool {
 	return slices.ContainsFunc(d.Sequence.Steps[:d.At], func(s Step) bool { return s.Op == op })
 }
 
+// isOld reports a timestamp that goes back.
+func (d *Difference) isOld() bool {
+	return d.seg().Stamp == StampOld || d.any(func(s *Step, _ *Facts) bool { return s.Seg.Stamp == StampFuture })
+}
+
 // sentBefore reports that the kernel has sent such a thing in the present state.
 func (d *Difference) sentBefore(what string) bool {
 	for i := d.At - 1; i >= 0 && d.Kernels[i].State == d.Before; i-- {
@@ -338,13 +508,22 @@ func (d *Difference) wasIn(states ...string) bool {
 
 // sameBut reports that both sent the same when change is made to all of it.
 func (d *Difference) sameBut(change func(string) string) bool {
+	if d.any(ackIsOld) { // the echo has its own reason
+		was := change
+		change = func(s string) string { return dropEcho(was(s)) }
+	}
 	return d.Kernel.Result == d.Ours.Result &&
 		slices.Equal(changed(d.Kernel.Sent, change), changed(d.Ours.Sent, change))
 }
 
+func ackIsOld(s *Step, f *Facts) bool { return s.Seg.Flags.Has(wire.ACK) && f.Ack < f.Old }
+
+// changed makes a change to everything; what is empty then is left out.
 func changed(in []string, change func(string) string) (out []string) {
 	for _, s := range in {
-		out = append(out, change(s))
+		if s = change(s); s != "" {
+			out = append(out, s)
+		}
 	}
 	return out
 }
@@ -360,5 +539,10 @@ func dropWords(words ...string) func(string) string {
 
 // dropBlocks leaves out SACK blocks, dropEcho the timestamp echo.
 func dropBlocks(s string) string { return blocks.ReplaceAllString(s, "") }
+
+// dropText leaves out how far text goes, dropAgain also what is sent again.
+func dropText(s string) string { return text.ReplaceAllString(s, "text") }
+
+func dropAgain(s string) string { return again.ReplaceAllString(dropText(s), "") }
 
 func dropEcho(s string) string { return echo.ReplaceAllString(s, "") }

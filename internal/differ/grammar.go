@@ -102,9 +102,7 @@ func (g *generator) profile() Profile {
 	if g.chance(0.1) {
 		p.Clock = -uint32(g.IntN(100))
 	}
-	if p.Clock == 0 {
-		p.Clock = 1
-	}
+	p.Clock |= 1 // a timestamp of 0 says nothing
 	if g.chance(0.3) {
 		p.MSS = pick(g, -1, 0, 1, 47, 48, 100, 536, 537, 1000, 1459, 8960, 65535)
 	}

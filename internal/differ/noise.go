@@ -13,6 +13,10 @@ func (g *generator) noise(n int) {
 		if len(g.steps) >= maxSteps {
 			return
 		}
+		if (g.state == tcp.Established || g.state == tcp.CloseWait) && g.chance(0.06) {
+			g.steps = append(g.steps, g.loss()...)
+			continue
+		}
 		g.steps = append(g.steps, g.noiseStep())
 	}
 }
@@ -24,6 +28,42 @@ func (g *generator) isOpen() bool {
 		return true
 	}
 	return false
+}
+
+// segment is how much text a full segment of the side should have.
+func (g *generator) segment() int {
+	n := g.p.MSS
+	switch {
+	case n <= 0:
+		n = 536
+	case n < 48:
+		n = 48
+	}
+	n = min(n, 1460)
+	if g.p.TS {
+		n -= 12
+	}
+	return n
+}
+
+// loss is a burst of text some of which seems to be lost: duplicate and selective
+// acknowledgments, then one that moves on.
+func (g *generator) loss() []Step {
+	steps := []Step{call(Write, g.segment()*(2+g.IntN(8)))}
+	for range 1 + g.IntN(5) {
+		s := g.plain(wire.ACK)
+		s.Ack = AckOld
+		if g.p.SACK && g.chance(0.8) {
+			g.addSACK(&s)
+			s.Ack = AckOld
+		}
+		steps = append(steps, Step{Seg: s})
+	}
+	s := g.plain(wire.ACK)
+	if g.chance(0.6) {
+		s.Ack, s.AckOff = AckOld, int32(g.segment()*(1+g.IntN(4)))
+	}
+	return append(steps, Step{Seg: s})
 }
 
 func (g *generator) noiseStep() Step {
@@ -184,6 +224,12 @@ func (g *generator) addSACK(s *Segment) {
 		s.Ack = AckOld
 	}
 	for range 1 + g.IntN(3) {
+		if g.chance(0.6) { // whole segments
+			n := int32(g.segment())
+			first := n * int32(1+g.IntN(6))
+			s.SACK = append(s.SACK, Block{AckOld, first, first + n*int32(1+g.IntN(3))})
+			continue
+		}
 		b := Block{Base: pick(g, AckOld, AckOld, AckAll), First: int32(g.IntN(6000)) - 1000}
 		if b.Base == AckAll {
 			b.First -= 4000

@@ -59,7 +59,7 @@ func (v *view) normalise(step *Step, in []answer) []string {
 		case a.other != "":
 			add("%s", a.other)
 		case a.flags.Has(wire.SYN):
-			if a.seq == 0 && v.synSeen && (!a.flags.Has(wire.ACK) || v.repeats(step)) {
+			if a.seq == 0 && v.synSeen && (!a.atOnce || !a.flags.Has(wire.ACK) || v.repeats(step)) {
 				continue // by its timer
 			}
 			v.synSeen = true
@@ -158,6 +158,19 @@ func textOf(in []answer, again bool) (out [][2]uint32) {
 	return out
 }
 
+// place writes a number of the peer's stream. One near a window's edge counts from
+// there, since the sides choose their windows.
+func (v *view) place(n uint32) string {
+	if int32(n-v.next) > nearEdge {
+		for i, e := range v.edges {
+			if d := int32(n - e); abs(d) <= nearEdge {
+				return fmt.Sprintf("edge%d%+d", i, d)
+			}
+		}
+	}
+	return fmt.Sprint(int32(n - v.p.ISS))
+}
+
 // lastACK describes the acknowledgment that remains.
 func (v *view) lastACK(in []answer) string {
 	for i := len(in) - 1; i >= 0; i-- {
@@ -167,7 +180,7 @@ func (v *view) lastACK(in []answer) string {
 		}
 		s := fmt.Sprintf("ACK %d", int32(a.ack))
 		for _, r := range a.o.SACK[:a.o.NumSACK] {
-			s += fmt.Sprintf(" [%d,%d)", int32(uint32(r.First)-v.p.ISS), int32(uint32(r.End)-v.p.ISS))
+			s += fmt.Sprintf(" [%s,%s)", v.place(uint32(r.First)), v.place(uint32(r.End)))
 		}
 		if a.window == 0 {
 			s += " win0"

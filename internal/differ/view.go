@@ -5,6 +5,7 @@ package differ
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/mtcp-go/mtcp/internal/seq"
 	"github.com/mtcp-go/mtcp/internal/wire"
@@ -13,6 +14,7 @@ import (
 const (
 	normalWindow = 65535
 	peerPort     = 40000
+	nearEdge     = 5000 // less than any window that is not shut
 )
 
 // ends are the addresses of a connection, side and peer.
@@ -32,13 +34,15 @@ type view struct {
 	offeredTS, offeredScale bool
 
 	// Of the side.
-	known   bool   // it has sent a SYN
-	iss     uint32 // of its last SYN
-	max     uint32 // one beyond the last octet it has sent
-	old     uint32 // what the peer has acknowledged
-	heard   bool   // it has acknowledged something
-	next    uint32 // what it acknowledged last
+	known   bool     // it has sent a SYN
+	iss     uint32   // of its last SYN
+	max     uint32   // one beyond the last octet it has sent
+	old     uint32   // what the peer has acknowledged
+	heard   bool     // it has acknowledged something
+	next    uint32   // what it acknowledged last
+	cuts    []uint32 // where its segments begin
 	edge    uint32
+	edges   []uint32 // those that steps have counted from
 	scale   uint8
 	hasTS   bool
 	stamp   uint32 // its last timestamp
@@ -61,6 +65,7 @@ type Facts struct {
 	Stamps     bool  // timestamps are agreed on
 	HasStamp   bool
 	Stamp      int32 // since step 0
+	Ragged     bool  // a SACK block covers a part of a segment
 }
 
 func (v *view) facts(g *Segment) Facts {
@@ -70,6 +75,12 @@ func (v *view) facts(g *Segment) Facts {
 	}
 	if g.Flags.Has(wire.ACK) {
 		f.Ack = int32(v.base(g.Ack) + uint32(g.AckOff) - v.iss)
+	}
+	for _, b := range g.SACK {
+		for _, off := range []int32{b.First, b.End} {
+			at := v.base(b.Base) + uint32(off)
+			f.Ragged = f.Ragged || int32(at-v.old) > 0 && int32(at-v.max) < 0 && !slices.Contains(v.cuts, at)
+		}
 	}
 	stamp, ok := v.stampOf(g)
 	f.Stamp, f.HasStamp = int32(stamp-v.p.Clock), ok
@@ -91,6 +102,9 @@ func (v *view) packet(g *Segment) []byte {
 	ack := v.base(g.Ack) + uint32(g.AckOff)
 	if !g.Flags.Has(wire.ACK) {
 		ack = 0
+	}
+	if g.Seq == AtEdge {
+		v.edges = append(v.edges, v.edge)
 	}
 	opts := v.options(g)
 	n := wire.IPv4HeaderLen + wire.TCPHeaderLen + len(opts) + int(g.Len)
@@ -287,6 +301,9 @@ func (v *view) take(b []byte) answer {
 	end := uint32(t.Seq) + uint32(len(text))
 	if t.Flags.HasAny(wire.FIN) {
 		end++
+	}
+	if len(text) > 0 {
+		v.cuts = append(v.cuts, uint32(t.Seq))
 	}
 	a.isNew = int32(uint32(t.Seq)-v.max) >= 0
 	if int32(end-v.max) > 0 {

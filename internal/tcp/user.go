@@ -193,8 +193,11 @@ func (e *Engine) Close(t *TCB, now mono.Time) {
 	case t.state == SynSent:
 		e.finish(t)
 		return
-	case e.rx(t).Len() > 0, e.rare(t).Linger == 0 && t.state.in(abortable):
+	case e.rx(t).Len() > 0:
 		e.sendReset(t, sock.Aborted)
+		return
+	case e.rare(t).Linger == 0:
+		e.Abort(t)
 		return
 	}
 	e.Shutdown(t, now)

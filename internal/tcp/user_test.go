@@ -204,6 +204,20 @@ func TestLingerZero_IsAnAbort(t *testing.T) {
 	r.is(Closed)
 }
 
+// RFC 9293 §3.10.5: in CLOSING and LAST-ACK the peer has closed, too, and needs no
+// RST.
+func TestLingerZero_IsSilentWhenBothHaveClosed(t *testing.T) {
+	for _, s := range []State{Closing, LastAck} {
+		r := reach(t, s)
+		r.e.Set(r.c, sock.OptLinger, 0, r.now)
+		r.e.Close(r.c, r.now)
+		r.out()
+		r.after(time.Second)
+		r.out()
+		r.is(Closed)
+	}
+}
+
 func TestShutdown_HalfCloseBothWays(t *testing.T) {
 	r := established(t, fullSYN, nil)
 	r.e.Shutdown(r.c, r.now)
