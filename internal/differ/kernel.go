@@ -43,7 +43,7 @@ var settings = [][2]string{
 	{"net.ipv4.tcp_max_tw_buckets", "1000000"},
 	{"net.ipv4.tcp_no_metrics_save", "1"},
 	{"net.ipv4.tcp_early_retrans", "0"},
-	{"net.ipv4.tcp_rto_min_us", "5000000"},
+	{"net.ipv4.tcp_rto_min_us", "15000000"},
 	{"net.ipv4.tcp_comp_sack_nr", "0"},
 	{"net.ipv4.tcp_autocorking", "0"},
 	{"net.ipv4.tcp_rfc1337", "1"},

@@ -23,7 +23,7 @@ const (
 // ourConfig is a host like the kernel's of kernel.go.
 func ourConfig() posix.Config {
 	c := tcp.DefaultConfig()
-	c.RTOMin = 5 * time.Second
+	c.RTOMin = 15 * time.Second
 	c.NoTailProbe = true
 	c.ChallengeLimit = 200
 	return posix.Config{
