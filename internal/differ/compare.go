@@ -59,7 +59,7 @@ func Compare(s *Sequence, kernel, ours Trace, reasons []Reason, explained func(*
 var (
 	numbers = regexp.MustCompile(`-?\d+`)
 	blocks  = regexp.MustCompile(` \[[^,]+,[^)]+\)`)
-	again   = regexp.MustCompile(`^again .*$|^ACK \d+( ecr=-?\d+)?$`)
+	sending = regexp.MustCompile(`^(again|text|FIN|ACK) .*$`)
 	text    = regexp.MustCompile(`^text \d+\.\.\d+$`)
 	echo    = regexp.MustCompile(` ecr=-?\d+| ts`)
 )

@@ -34,7 +34,7 @@ type Reason struct {
 
 // Reasons are all of them; the first that fits counts.
 func Reasons() []Reason {
-	return slices.Concat(openReasons(), segmentReasons(), echoReasons(), lateReasons(), callReasons())
+	return slices.Concat(openReasons(), segmentReasons(), sendingReasons(), echoReasons(), lateReasons(), callReasons())
 }
 
 // Of connections that are being opened.
@@ -107,7 +107,7 @@ func openReasons() []Reason {
 			"D-SACK in SYN-RECEIVED",
 			"RFC 2883 §4: what came twice is reported; Linux has no such report before the handshake is complete",
 			goOn, func(d *Difference) bool {
-				return d.Before == "SYN-RECEIVED" && d.sameState() && d.sameBut(dropBlocks)
+				return d.Before == "SYN-RECEIVED" && d.sameState() && d.facts().Seq < d.facts().Next && d.sameBut(dropBlocks)
 			}, nil,
 		},
 		{
@@ -255,13 +255,6 @@ func segmentReasons() []Reason {
 			}, nil,
 		},
 		{
-			"SACK inside a segment",
-			"RFC 6675 §3 counts octets; Linux counts segments, and passes over a block that covers none",
-			stop, func(d *Difference) bool {
-				return d.sameState() && d.sameBut(dropAgain) && d.any(func(_ *Step, f *Facts) bool { return f.Ragged })
-			}, nil,
-		},
-		{
 			"D-SACK of a FIN or SYN",
 			"RFC 2883 §4: a block reports data; Linux reports the octets of FIN and SYN as well, but no text beside a FIN that ends the connection",
 			goOn, func(d *Difference) bool {
@@ -284,10 +277,81 @@ func segmentReasons() []Reason {
 			}, nil,
 		},
 		{
+			"segment that ends at RCV.NXT",
+			"RFC 9293 §3.10.7.4, first: not acceptable; Linux takes its acknowledgment and timestamp",
+			stop, endsAtNext, func(d *Difference) bool { return endsAtNext(d) && d.isSegment(wire.ACK, wire.RST|wire.SYN) },
+		},
+	}
+}
+
+// Of how much is sent, and when again.
+func sendingReasons() []Reason {
+	return []Reason{
+		{
 			"a window that shrinks",
 			"RFC 9293 §3.10.7.4, fifth: SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK set SND.WND; Linux takes only a larger one or zero then",
 			stop, func(d *Difference) bool {
-				return d.sameState() && d.sameBut(dropText) && d.any(func(s *Step, _ *Facts) bool { return s.Seg.Window < normalWindow })
+				return d.sameSending() && d.any(func(s *Step, _ *Facts) bool { return s.Seg.Window < normalWindow })
+			}, nil,
+		},
+		{
+			"RST beyond a window that shrank",
+			"RFC 9293 §3.10.5: SEQ=SND.NXT; Linux takes the edge of the peer's window",
+			stop, func(d *Difference) bool {
+				return d.step().Op == Abort && only(d.Kernel.Sent, "RST-ACK") && only(d.Ours.Sent, "RST-ACK") &&
+					d.any(func(s *Step, _ *Facts) bool { return s.Seg.Window < normalWindow })
+			}, nil,
+		},
+		{
+			"SACK inside a segment",
+			"RFC 6675 §3 counts octets; Linux counts segments, and passes over a block that covers none",
+			stop, func(d *Difference) bool {
+				return d.sameSending() && d.any(func(_ *Step, f *Facts) bool { return f.Ragged })
+			}, nil,
+		},
+		{
+			"duplicate ACK with a new sequence number",
+			"RFC 5681 §2: a duplicate if the window is the same; Linux counts it as an update of the window, so its third is one later",
+			stop, func(d *Difference) bool {
+				return !d.Sequence.Profile.SACK && d.sameSending() && d.any(func(s *Step, f *Facts) bool {
+					return s.Seg.Flags.Has(wire.ACK) && f.Ack == f.Old && f.Ack < f.All && f.NewSeq
+				})
+			}, nil,
+		},
+		{
+			"as many duplicate ACKs as segments",
+			"RFC 5681 §3.2: the third one counts; Linux takes no more of them than segments that may have arrived",
+			stop, func(d *Difference) bool {
+				return !d.Sequence.Profile.SACK && d.isSegment(wire.ACK, 0) && d.sameSending() && d.facts().Flight <= 3
+			}, nil,
+		},
+		{
+			"ACK that stops at text which was selectively acknowledged",
+			"RFC 2018 §8: what was reported is sent again after a time-out only; Linux suspects at once that the peer has reneged",
+			stop, func(d *Difference) bool {
+				return d.isSegment(wire.ACK, 0) && d.sameSending() && sends(d.Kernel, "again") && !sends(d.Ours, "again") &&
+					d.facts().Ack > d.facts().Old && d.any(hasSACK)
+			}, nil,
+		},
+		{
+			"what is lost twice",
+			"RFC 8985 §6.2: partial here, a retransmission that is lost is left to the RTO (R8985-1); Linux sends it a third time",
+			stop, func(d *Difference) bool {
+				return d.isSegment(wire.ACK, 0) && d.sameSending() && sends(d.Kernel, "again") && d.sentAgain() && d.any(hasSACK)
+			}, nil,
+		},
+		{
+			"how much recovery lets go",
+			"RFC 9937, RFC 6582: in octets here, in segments in Linux; RFC 8985: by round-trip times that are real in the kernel",
+			stop, func(d *Difference) bool {
+				return d.sameSending() && (d.sentAgain() || sends(d.Kernel, "again") && sends(d.Ours, "again"))
+			}, nil,
+		},
+		{
+			"slow start",
+			"RFC 5681 §3.1 counts octets, so a part of a segment counts for that part; Linux counts segments",
+			stop, func(d *Difference) bool {
+				return d.isSegment(wire.ACK, 0) && d.sameState() && d.sameBut(dropText) && d.facts().Ack > d.facts().Old
 			}, nil,
 		},
 		{
@@ -295,13 +359,23 @@ func segmentReasons() []Reason {
 			"RFC 5681 §3.1: it may be sent; Linux waits with it for an ACK, to make a larger bundle",
 			stop, func(d *Difference) bool { return d.step().Op == Write && d.sameState() && d.sameBut(dropText) }, nil,
 		},
-		{
-			"segment that ends at RCV.NXT",
-			"RFC 9293 §3.10.7.4, first: not acceptable; Linux takes its acknowledgment and timestamp",
-			stop, endsAtNext, func(d *Difference) bool { return endsAtNext(d) && d.isSegment(wire.ACK, wire.RST|wire.SYN) },
-		},
 	}
 }
+
+// sameSending reports that the sides part only in what they send of their text, and
+// with it.
+func (d *Difference) sameSending() bool { return d.sameState() && d.sameBut(dropSending) }
+
+func sends(o Observation, what string) bool {
+	return slices.ContainsFunc(o.Sent, func(s string) bool { return strings.HasPrefix(s, what) })
+}
+
+// sentAgain reports that something was sent again before.
+func (d *Difference) sentAgain() bool {
+	return slices.ContainsFunc(d.Kernels[:d.At], func(o Observation) bool { return sends(o, "again") })
+}
+
+func hasSACK(s *Step, _ *Facts) bool { return len(s.Seg.SACK) > 0 }
 
 // Of timestamps that are echoed.
 func echoReasons() []Reason {
@@ -540,9 +614,10 @@ func dropWords(words ...string) func(string) string {
 // dropBlocks leaves out SACK blocks, dropEcho the timestamp echo.
 func dropBlocks(s string) string { return blocks.ReplaceAllString(s, "") }
 
-// dropText leaves out how far text goes, dropAgain also what is sent again.
+// dropText leaves out how far text goes, dropSending all of it and its
+// acknowledgment.
 func dropText(s string) string { return text.ReplaceAllString(s, "text") }
 
-func dropAgain(s string) string { return again.ReplaceAllString(dropText(s), "") }
+func dropSending(s string) string { return sending.ReplaceAllString(s, "") }
 
 func dropEcho(s string) string { return echo.ReplaceAllString(s, "") }

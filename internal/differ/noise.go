@@ -4,6 +4,8 @@
 package differ
 
 import (
+	"slices"
+
 	"github.com/mtcp-go/mtcp/internal/tcp"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
@@ -50,6 +52,9 @@ func (g *generator) segment() int {
 // acknowledgments, then one that moves on.
 func (g *generator) loss() []Step {
 	steps := []Step{call(Write, g.segment()*(2+g.IntN(8)))}
+	if g.chance(0.7) { // the peer has acknowledged everything first
+		steps = slices.Insert(steps, 0, Step{Seg: g.ack(0)})
+	}
 	for range 1 + g.IntN(5) {
 		s := g.plain(wire.ACK)
 		s.Ack = AckOld

@@ -31,6 +31,8 @@ type view struct {
 
 	// Of the peer: what its last SYN offered, and what the side has answered to.
 	lastTS, lastScale       bool
+	lastSeq                 uint32 // the highest of its ACKs
+	hasSeq                  bool
 	offeredTS, offeredScale bool
 
 	// Of the side.
@@ -66,6 +68,8 @@ type Facts struct {
 	HasStamp   bool
 	Stamp      int32 // since step 0
 	Ragged     bool  // a SACK block covers a part of a segment
+	Flight     int   // segments that are not acknowledged
+	NewSeq     bool  // its number is beyond that of every ACK before
 }
 
 func (v *view) facts(g *Segment) Facts {
@@ -76,6 +80,12 @@ func (v *view) facts(g *Segment) Facts {
 	if g.Flags.Has(wire.ACK) {
 		f.Ack = int32(v.base(g.Ack) + uint32(g.AckOff) - v.iss)
 	}
+	for _, at := range v.cuts {
+		if int32(at-v.old) >= 0 && int32(at-v.max) < 0 {
+			f.Flight++
+		}
+	}
+	f.NewSeq = !v.hasSeq || int32(v.seqOf(g)-v.lastSeq) > 0
 	for _, b := range g.SACK {
 		for _, off := range []int32{b.First, b.End} {
 			at := v.base(b.Base) + uint32(off)
@@ -144,6 +154,9 @@ func (v *view) sent(g *Segment, ack uint32) {
 	if g.Flags&(wire.SYN|wire.RST) == wire.SYN {
 		_, v.lastTS = v.stampOf(g)
 		v.lastScale = v.p.Scale >= 0
+	}
+	if at := v.seqOf(g); g.Flags.Has(wire.ACK) && (!v.hasSeq || int32(at-v.lastSeq) > 0) {
+		v.lastSeq, v.hasSeq = at, true
 	}
 	if g.Flags.Has(wire.ACK) && int32(ack-v.old) > 0 && int32(ack-v.max) <= 0 {
 		v.old = ack
