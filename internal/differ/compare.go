@@ -59,7 +59,7 @@ func Compare(s *Sequence, kernel, ours Trace, reasons []Reason, explained func(*
 var (
 	numbers = regexp.MustCompile(`-?\d+`)
 	blocks  = regexp.MustCompile(` \[[^,]+,[^)]+\)`)
-	sending = regexp.MustCompile(`^(again|text|FIN|ACK) .*$`)
+	sending = regexp.MustCompile(`^(again|text|FIN) .*$`)
 	text    = regexp.MustCompile(`^text \d+\.\.\d+$`)
 	echo    = regexp.MustCompile(` ecr=-?\d+| ts`)
 )

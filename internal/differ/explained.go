@@ -129,7 +129,7 @@ func openReasons() []Reason {
 			"a call that RFC 9293 does not know; we reset the connection when its handshake is complete, Linux forgets it with the next segment",
 			stop, func(d *Difference) bool {
 				return d.Before == "SYN-RECEIVED" && d.did(CloseListener) &&
-					(only(d.Kernel.Sent, "RST") || only(d.Kernel.Sent, "SYN-ACK") || d.step().Op == Listen)
+					(only(d.Kernel.Sent, "RST") || only(d.Kernel.Sent, "SYN-ACK") || d.step().Op == Listen || d.Kernel.State != d.Before)
 			}, nil,
 		},
 		{
@@ -169,6 +169,23 @@ func segmentReasons() []Reason {
 			stop, func(d *Difference) bool {
 				return d.isSegment(wire.ACK, wire.RST|wire.SYN) && d.facts().Ack < d.facts().Old && d.facts().Ack < 1 &&
 					only(d.Kernel.Sent, "ACK") && d.Kernel.State == d.Before
+			}, nil,
+		},
+		{
+			"RST with an old timestamp",
+			"RFC 7323 §5.2: PAWS is not for RSTs; Linux has it for them in SYN-RECEIVED, and of an orphan in FIN-WAIT-2",
+			stop, func(d *Difference) bool {
+				return d.isSegment(wire.RST, 0) && d.isOld() && d.facts().HasStamp && d.Kernel.State == d.Before &&
+					(d.Before == "SYN-RECEIVED" || d.Before == "FIN-WAIT-2" && d.did(Close))
+			}, nil,
+		},
+		{
+			"FIN inside text that came early",
+			"RFC 9293 §3.10.7.4, seventh before eighth: the text is received, and RCV.NXT beyond the FIN; Linux drops what came early",
+			stop, func(d *Difference) bool {
+				return d.isSegment(wire.FIN, wire.RST) && d.isText() && d.Ours.State == d.Before && only(d.Ours.Sent, "ACK") && d.any(func(_ *Step, f *Facts) bool {
+					return f.Seq > f.Next
+				})
 			}, nil,
 		},
 		{
@@ -322,7 +339,9 @@ func sendingReasons() []Reason {
 			"as many duplicate ACKs as segments",
 			"RFC 5681 §3.2: the third one counts; Linux takes no more of them than segments that may have arrived",
 			stop, func(d *Difference) bool {
-				return !d.Sequence.Profile.SACK && d.isSegment(wire.ACK, 0) && d.sameSending() && d.facts().Flight <= 3
+				return !d.Sequence.Profile.SACK && d.isSegment(wire.ACK, 0) && d.sameSending() && d.any(func(s *Step, f *Facts) bool {
+					return s.Seg.Flags.Has(wire.ACK) && f.Ack == f.Old && f.Flight > 0 && f.Flight <= 3
+				})
 			}, nil,
 		},
 		{
@@ -362,9 +381,28 @@ func sendingReasons() []Reason {
 	}
 }
 
-// sameSending reports that the sides part only in what they send of their text, and
-// with it.
-func (d *Difference) sameSending() bool { return d.sameState() && d.sameBut(dropSending) }
+// sameSending reports that the sides part only in what they send of their text and
+// FIN. An acknowledgment that only goes with it does not count, where nothing has
+// arrived that must be acknowledged.
+func (d *Difference) sameSending() bool {
+	if !d.sameState() || d.Kernel.Result != d.Ours.Result {
+		return false
+	}
+	kernel, ours := changed(d.Kernel.Sent, dropSending), changed(d.Ours.Sent, dropSending)
+	if arrives := d.isText() || d.isSegment(wire.FIN, 0); !arrives {
+		kernel, ours = withoutACK(kernel, len(d.Kernel.Sent)), withoutACK(ours, len(d.Ours.Sent))
+	}
+	return slices.Equal(kernel, ours)
+}
+
+// withoutACK leaves out the acknowledgment if something else, of n in all, was
+// sent with it.
+func withoutACK(sent []string, n int) []string {
+	if len(sent) == 1 && n > 1 && strings.HasPrefix(sent[0], "ACK ") {
+		return nil
+	}
+	return sent
+}
 
 func sends(o Observation, what string) bool {
 	return slices.ContainsFunc(o.Sent, func(s string) bool { return strings.HasPrefix(s, what) })
@@ -385,7 +423,10 @@ func echoReasons() []Reason {
 			"RFC 7323 §4.3: the timestamp of a segment in order counts, whatever it acknowledges; Linux passes over it when the ACK is old",
 			forgetEcho, func(d *Difference) bool {
 				return d.sameState() && d.sameBut(dropEcho) && d.any(ackIsOld)
-			}, nil,
+			},
+			func(d *Difference) bool {
+				return d.isSegment(wire.ACK, wire.RST) && ackIsOld(d.step(), d.facts()) && d.seg().Stamp == StampFuture
+			},
 		},
 		{
 			"timestamp of a RST in TIME-WAIT",
@@ -394,7 +435,10 @@ func echoReasons() []Reason {
 				return d.sameState("TIME-WAIT") && d.sameBut(dropEcho) && d.any(func(s *Step, _ *Facts) bool {
 					return s.Seg.Flags.Has(wire.RST)
 				})
-			}, nil,
+			},
+			func(d *Difference) bool {
+				return d.Before == "TIME-WAIT" && d.isSegment(wire.RST, 0) && d.facts().HasStamp
+			},
 		},
 		{
 			"timestamp in TIME-WAIT and of an orphan in FIN-WAIT-2",
@@ -459,7 +503,7 @@ func callReasons() []Reason {
 			"RFC 9293 §3.10.5: what is given up before a door has the connection is aborted; Linux closes it in order, or later",
 			stop, func(d *Difference) bool {
 				return d.Before == "SYN-RECEIVED" && d.wasIn("SYN-SENT") &&
-					(d.step().Op == ShutWrite || d.step().Op == Close || d.step().Op == Connect) ||
+					slices.Contains([]Op{ShutWrite, ShutRead, Close, Connect, Abort}, d.step().Op) ||
 					d.step().Op == Read && d.did(ShutWrite) && d.Kernel.Result == "ENOTCONN"
 			}, nil,
 		},
@@ -468,7 +512,8 @@ func callReasons() []Reason {
 			"MAY-1: what is there and what comes is discarded, and acknowledged; Linux still gives it, and resets if there was a shutdown(write) as well",
 			stop, func(d *Difference) bool {
 				return d.did(ShutRead) && (d.step().Op == Read && d.Ours.Result != d.Kernel.Result || d.isText() && only(d.Kernel.Sent, "RST")) ||
-					d.step().Op == ShutRead && only(d.Ours.Sent, "ACK") && d.sameState()
+					d.step().Op == ShutRead && only(d.Ours.Sent, "ACK") && d.sameState() ||
+					d.did(ShutRead) && d.step().Op == Close && only(d.Kernel.Sent, "RST-ACK")
 			}, nil,
 		},
 		{

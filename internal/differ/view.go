@@ -155,7 +155,10 @@ func (v *view) sent(g *Segment, ack uint32) {
 		_, v.lastTS = v.stampOf(g)
 		v.lastScale = v.p.Scale >= 0
 	}
-	if at := v.seqOf(g); g.Flags.Has(wire.ACK) && (!v.hasSeq || int32(at-v.lastSeq) > 0) {
+	switch at := v.seqOf(g); {
+	case g.Flags.Has(wire.SYN):
+		v.lastSeq, v.hasSeq = at, true
+	case g.Flags.Has(wire.ACK) && int32(at-v.next) <= 0 && (!v.hasSeq || int32(at-v.lastSeq) > 0):
 		v.lastSeq, v.hasSeq = at, true
 	}
 	if g.Flags.Has(wire.ACK) && int32(ack-v.old) > 0 && int32(ack-v.max) <= 0 {

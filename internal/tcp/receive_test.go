@@ -553,3 +553,12 @@ func TestFIN_InOrderCountsWhateverCameEarly(t *testing.T) {
 		})
 	}
 }
+
+// A duplicate that was refused is not reported with a later segment.
+func TestDSACK_NotOfASegmentThatWasAnsweredByARST(t *testing.T) {
+	r := reach(t, SynReceived)
+	r.in("P. 0:9 ack 0")
+	r.replies("R 0")
+	r.in("P. 1:9 ack 1")
+	r.out(". 1 ack 9")
+}

@@ -216,6 +216,7 @@ func (e *Engine) stepACK(t *TCB, s *Segment, now mono.Time) drop.Reason {
 		if !s.Ack.Greater(t.sndUna) || s.Ack.Greater(t.sndNxt) {
 			e.replyReset(s, t.key)
 			t.want &^= WantAck // nothing but the RST
+			t.flags &^= flagDSACK
 			return e.drop(drop.AckUnacceptable)
 		}
 		t.noteWindow(s, s.window(t.sndScale))

@@ -218,6 +218,20 @@ func TestLingerZero_IsSilentWhenBothHaveClosed(t *testing.T) {
 	}
 }
 
+// The peer that has not seen our FIN still waits for text.
+func TestAbort_BeforeTheFINIsSentNeedsARST(t *testing.T) {
+	r := established(t, fullSYN, nil)
+	r.in("F. 1 ack 1 win 0")
+	r.out(". 1 ack 2")
+	r.write(10)
+	r.e.Shutdown(r.c, r.now)
+	r.out()
+	r.is(LastAck)
+	r.e.Abort(r.c)
+	r.out("R. 1 ack 2")
+	r.is(Closed)
+}
+
 func TestShutdown_HalfCloseBothWays(t *testing.T) {
 	r := established(t, fullSYN, nil)
 	r.e.Shutdown(r.c, r.now)
