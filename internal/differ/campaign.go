@@ -20,6 +20,7 @@ type Report struct {
 	Steps, Compared int            // compared: until the sides part
 	States          map[string]int // sequences in which the kernel was in that state
 	Explained       map[string]int // differences by reason
+	Later           map[string]int // of them, those that showed in a later step
 	Flaky           int            // differences that did not show again
 	Differences     []*Difference  // without a reason, the shortest of each class
 
@@ -32,7 +33,7 @@ type Report struct {
 // is called after every batch.
 func (k *Kernel) Campaign(first uint64, n, batch int, progress func(*Report)) (*Report, error) {
 	r := &Report{
-		States: make(map[string]int), Explained: make(map[string]int), reasons: Reasons(), shortest: make(map[string]*Difference),
+		States: make(map[string]int), Explained: make(map[string]int), Later: make(map[string]int), reasons: Reasons(), shortest: make(map[string]*Difference),
 	}
 	for r.Sequences < n {
 		all := make([]*Sequence, min(batch, n-r.Sequences, MaxBatch))
@@ -101,7 +102,7 @@ func (k *Kernel) again(r *Report, doubtful []*Difference) ([]*Difference, error)
 		}
 		var kept []*Difference
 		for i, was := range doubtful {
-			d, _ := Compare(all[i], kernel[i], ours[i], r.reasons, func(*Reason, *Difference) {})
+			d, _ := Compare(all[i], kernel[i], ours[i], r.reasons, func(*Reason, *Difference, bool) {})
 			if d != nil && d.Class() == was.Class() {
 				kept = append(kept, d)
 			} else {
@@ -124,8 +125,12 @@ func (r *Report) visit(t Trace) {
 	}
 }
 
-func (r *Report) explain(why *Reason, d *Difference) {
+func (r *Report) explain(why *Reason, d *Difference, later bool) {
 	r.Explained[why.Name]++
+	if later {
+		r.Later[why.Name]++
+		return
+	}
 	if had := r.shortest[why.Name]; had == nil || d.At < had.At {
 		r.shortest[why.Name] = d
 	}
@@ -153,7 +158,12 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, "%8d sequences in %s\n", r.States[s], s)
 	}
 	for i := range r.reasons {
-		fmt.Fprintf(&b, "%8d %s\n", r.Explained[r.reasons[i].Name], r.reasons[i].Name)
+		name := r.reasons[i].Name
+		fmt.Fprintf(&b, "%8d %s", r.Explained[name], name)
+		if n := r.Later[name]; n > 0 {
+			fmt.Fprintf(&b, " (%d later)", n)
+		}
+		b.WriteByte('\n')
 	}
 	fmt.Fprintf(&b, "%8d flaky\n%8d without a reason, in %d classes\n", r.Flaky, r.total, len(r.Differences))
 	return b.String()

@@ -20,8 +20,9 @@ type Difference struct {
 }
 
 // Compare returns the first difference that no reason explains; nil if there is
-// none. explained is called for every other. compared counts the steps.
-func Compare(s *Sequence, kernel, ours Trace, reasons []Reason, explained func(*Reason, *Difference)) (d *Difference, compared int) {
+// none. explained is called for every other; later says that the reason lies in an
+// earlier step. compared counts the steps.
+func Compare(s *Sequence, kernel, ours Trace, reasons []Reason, explained func(r *Reason, d *Difference, later bool)) (d *Difference, compared int) {
 	before := "CLOSED"
 	var latent *Reason
 	drop := func(s string) string { return s }
@@ -35,17 +36,17 @@ func Compare(s *Sequence, kernel, ours Trace, reasons []Reason, explained func(*
 		if d.Kernel.equal(d.Ours) {
 			continue
 		}
-		r := latent
+		r, later := latent, true
 		if at := slices.IndexFunc(reasons, func(r Reason) bool { return r.fits(d) }); at >= 0 {
-			r = &reasons[at]
+			r, later = &reasons[at], false
 		}
 		if r == nil {
 			return d, i
 		}
-		explained(r, d)
+		explained(r, d, later)
 		was := drop
 		switch {
-		case r == latent, r.then == stop:
+		case later, r.then == stop:
 			return nil, i
 		case r.then == forgetEcho:
 			drop = func(s string) string { return dropEcho(was(s)) }

@@ -57,7 +57,7 @@ func TestReasons_DoNotExplainAFault(t *testing.T) {
 		s := &Sequence{Steps: []Step{call(Connect, 0), x.step}}
 		x.kernel.Facts = Facts{Seq: 1, Ack: 1, Next: 1, Edge: 60000, Old: 1, All: 1}
 		first := Observation{State: "ESTABLISHED", Result: "EINPROGRESS"}
-		d, _ := Compare(s, Trace{first, x.kernel}, Trace{first, x.ours}, Reasons(), func(r *Reason, _ *Difference) {
+		d, _ := Compare(s, Trace{first, x.kernel}, Trace{first, x.ours}, Reasons(), func(r *Reason, _ *Difference, _ bool) {
 			t.Errorf("%s: explained by %q", x.name, r.Name)
 		})
 		if d == nil {

@@ -9,5 +9,6 @@
 //
 // Reading order: step.go (what happens), grammar.go, noise.go (which sequences),
 // view.go (what the peer knows of a side), observe.go (what is compared), ours.go,
-// kernel.go, diag.go (the two sides), compare.go, result.go.
+// kernel.go, diag.go (the two sides), result.go, compare.go, difference.go,
+// explained.go and its kin (the reasons), campaign.go, shrink.go.
 package differ

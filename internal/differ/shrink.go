@@ -38,7 +38,7 @@ func (k *Kernel) Shrink(d *Difference, reasons []Reason) (*Difference, error) {
 
 // last returns the last difference of two traces, explained or not.
 func last(s *Sequence, kernel, ours Trace, reasons []Reason) (d *Difference) {
-	found, _ := Compare(s, kernel, ours, reasons, func(_ *Reason, x *Difference) { d = x })
+	found, _ := Compare(s, kernel, ours, reasons, func(_ *Reason, x *Difference, _ bool) { d = x })
 	if found != nil {
 		return found
 	}
