@@ -3,6 +3,7 @@
 package differ
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -127,23 +128,25 @@ func dropSending(s string) string { return sending.ReplaceAllString(s, "") }
 func dropEcho(s string) string { return echo.ReplaceAllString(s, "") }
 
 // sameSending reports that the sides part only in what they send of their text and
-// FIN. An acknowledgment that only goes with it does not count, where nothing has
-// arrived that must be acknowledged.
+// FIN. An acknowledgment that only goes with it does not count, unless it acknowledges
+// something.
 func (d *Difference) sameSending() bool {
 	if !d.sameState() || d.Kernel.Result != d.Ours.Result {
 		return false
 	}
 	kernel, ours := changed(d.Kernel.Sent, dropSending), changed(d.Ours.Sent, dropSending)
-	if arrives := d.isText() || d.isSegment(wire.FIN, 0); !arrives {
-		kernel, ours = withoutACK(kernel, len(d.Kernel.Sent)), withoutACK(ours, len(d.Ours.Sent))
+	news := ""
+	if d.step().Op == Inject {
+		news = fmt.Sprintf("ACK %d", d.facts().Next)
 	}
+	kernel, ours = withoutACK(kernel, news, len(d.Kernel.Sent)), withoutACK(ours, news, len(d.Ours.Sent))
 	return slices.Equal(kernel, ours)
 }
 
 // withoutACK leaves out the acknowledgment if something else, of n in all, was
-// sent with it.
-func withoutACK(sent []string, n int) []string {
-	if len(sent) == 1 && n > 1 && strings.HasPrefix(sent[0], "ACK ") {
+// sent with it, and it says what the one before said.
+func withoutACK(sent []string, before string, n int) []string {
+	if len(sent) == 1 && n > 1 && (before == "" || strings.HasPrefix(sent[0]+" ", before+" ")) {
 		return nil
 	}
 	return sent

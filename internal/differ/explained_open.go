@@ -37,6 +37,14 @@ func simultaneousReasons() []Reason {
 			}, nil,
 		},
 		{
+			"simultaneous open: the window",
+			"RFC 9293 §3.10.7.4, first: the window is what was advertised; Linux keeps a larger one from before the peer had no scale",
+			stop, func(d *Difference) bool {
+				return d.wasIn("SYN-SENT") && d.wasIn("SYN-RECEIVED") && d.isSegment(0, wire.SYN) &&
+					d.facts().Seq > d.facts().Edge && d.facts().Seq < d.facts().Edge+nearEdge && d.kernelSilent() && only(d.Ours.Sent, "ACK")
+			}, nil,
+		},
+		{
 			"simultaneous open: refused",
 			"RFC 9293 §3.10.7.4, second: from SYN-SENT a RST in SYN-RECEIVED is a refusal; Linux says ECONNRESET",
 			stop, func(d *Difference) bool {
@@ -77,7 +85,8 @@ func handshakeReasons() []Reason {
 			"a call that RFC 9293 does not know; we reset the connection when its handshake is complete, Linux forgets it with the next segment",
 			stop, func(d *Difference) bool {
 				return d.Before == "SYN-RECEIVED" && d.did(CloseListener) &&
-					(only(d.Kernel.Sent, "RST") || only(d.Kernel.Sent, "SYN-ACK") || d.step().Op == Listen || d.Kernel.State != d.Before)
+					(only(d.Kernel.Sent, "RST") || only(d.Kernel.Sent, "SYN-ACK") || d.step().Op == Listen || d.Kernel.State != d.Before) ||
+					d.Before == "SYN-RECEIVED" && d.step().Op == CloseListener
 			}, nil,
 		},
 		{

@@ -81,7 +81,7 @@ func callReasons() []Reason {
 			"RFC 9293 §3.10.1: an error, here EADDRINUSE; Linux: EADDRNOTAVAIL, or a new connection where timestamps allow it in TIME-WAIT",
 			stop, func(d *Difference) bool {
 				return d.step().Op == Connect && d.Ours.Result == "EADDRINUSE" &&
-					(d.Kernel.Result == "EADDRNOTAVAIL" || d.Kernel.Result == "EINPROGRESS" && d.Before == "TIME-WAIT")
+					(d.Kernel.Result == "EADDRNOTAVAIL" || d.Kernel.Result == "EINPROGRESS" && (d.Before == "TIME-WAIT" || d.Before == "FIN-WAIT-2"))
 			}, nil,
 		},
 		{

@@ -123,9 +123,9 @@ func finReasons() []Reason {
 		},
 		{
 			"text after a FIN",
-			"RFC 9293 §3.10.7.4, seventh: text after the FIN is ignored; Linux resets the connection if the segment begins before it",
+			"RFC 9293 §3.10.7.4, seventh: text after the FIN is ignored, and a second FIN; Linux takes that, or resets, if the segment begins before it",
 			stop, func(d *Difference) bool {
-				return d.Kernel.State != d.Ours.State && only(d.Kernel.Sent, "RST") && d.isText() && d.facts().Seq < d.facts().Next &&
+				return (only(d.Kernel.Sent, "RST") || d.isSegment(wire.FIN, 0) && only(d.Kernel.Sent, "ACK")) && d.isText() && d.facts().Seq < d.facts().Next &&
 					slices.Contains([]string{"CLOSE-WAIT", "CLOSING", "LAST-ACK"}, d.Before)
 			}, nil,
 		},

@@ -74,6 +74,20 @@ func recoveryReasons() []Reason {
 			}, nil,
 		},
 		{
+			"SYN sent again at once",
+			"RFC 9293 §3.10.7.3: a bad ACK in SYN-SENT changes nothing; Linux sends its SYN again then, and counts that as a loss",
+			stop, func(d *Difference) bool {
+				return d.sameSending() && d.any(func(s *Step, f *Facts) bool { return s.Seg.Flags.Has(wire.ACK) && f.All == 1 && f.Ack != 1 })
+			}, nil,
+		},
+		{
+			"when what was passed over is lost",
+			"RFC 8985 §6.2: a quarter of the least round-trip time after; that is real in the kernel and virtual here, and the step may end before",
+			stop, func(d *Difference) bool {
+				return d.isSegment(wire.ACK, 0) && d.sameSending() && hasSACK(d.step(), nil) && sends(d.Kernel, "again") != sends(d.Ours, "again")
+			}, nil,
+		},
+		{
 			"ACK that stops at text which was selectively acknowledged",
 			"RFC 2018 §8: what was reported is sent again after a time-out only; Linux suspects at once that the peer has reneged",
 			stop, func(d *Difference) bool {

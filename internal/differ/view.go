@@ -100,7 +100,7 @@ func (v *view) facts(g *Segment) Facts {
 // seqOf is the segment's number. That of a SYN does not count from the window,
 // which the sides choose.
 func (v *view) seqOf(g *Segment) uint32 {
-	if g.Seq == AtEdge && g.Flags.Has(wire.SYN) {
+	if g.Seq == AtEdge && (g.Flags.Has(wire.SYN) || abs(g.SeqOff) > nearEdge) {
 		return v.next + uint32(g.SeqOff)
 	}
 	return map[SeqBase]uint32{AtNext: v.next, AtISS: v.p.ISS, AtEdge: v.edge}[g.Seq] + uint32(g.SeqOff)
@@ -156,9 +156,12 @@ func (v *view) sent(g *Segment, ack uint32) {
 		v.lastScale = v.p.Scale >= 0
 	}
 	switch at := v.seqOf(g); {
+	case g.Flags.Has(wire.RST), int32(ack-v.max) > 0:
 	case g.Flags.Has(wire.SYN):
-		v.lastSeq, v.hasSeq = at, true
-	case g.Flags.Has(wire.ACK) && int32(at-v.next) <= 0 && (!v.hasSeq || int32(at-v.lastSeq) > 0):
+		if !v.heard {
+			v.lastSeq, v.hasSeq = at, true
+		}
+	case g.Flags.Has(wire.ACK) && v.heard && int32(at-v.next) <= 0 && (!v.hasSeq || int32(at-v.lastSeq) > 0):
 		v.lastSeq, v.hasSeq = at, true
 	}
 	if g.Flags.Has(wire.ACK) && int32(ack-v.old) > 0 && int32(ack-v.max) <= 0 {
@@ -318,7 +321,7 @@ func (v *view) take(b []byte) answer {
 	if t.Flags.HasAny(wire.FIN) {
 		end++
 	}
-	if len(text) > 0 {
+	if len(text) > 0 || t.Flags.Has(wire.FIN) {
 		v.cuts = append(v.cuts, uint32(t.Seq))
 	}
 	a.isNew = int32(uint32(t.Seq)-v.max) >= 0
