@@ -31,6 +31,7 @@ var layers = map[string]int{
 	"internal/stack":      7,
 	"internal/doctor":     7, // judges what netconf and afxdp have found
 	"internal/script":     7, // scripts in packetdrill's language: test support
+	"internal/differ":     7, // our TCP beside the kernel's, the same sequences: test support
 	"internal/posix":      6, // socket calls in virtual time: test support
 	"internal/runner":     6,
 	"internal/sim":        6,
@@ -79,7 +80,7 @@ var outside = map[string][]string{
 	// the kernel's interface
 	"golang.org/x/sys/unix": {
 		"internal/arena", "internal/link/afxdp", "internal/link/memif", "internal/link/park", "internal/link/tap",
-		"internal/runner", "internal/netconf", "cmd/mtcp",
+		"internal/runner", "internal/netconf", "internal/differ", "cmd/mtcp",
 	},
 	// which instructions the processor has
 	"golang.org/x/sys/cpu": {"internal/wire"},

@@ -5,6 +5,7 @@ package posix
 import (
 	"encoding/binary"
 
+	"github.com/mtcp-go/mtcp/internal/flow"
 	"github.com/mtcp-go/mtcp/internal/tcp"
 	"github.com/mtcp-go/mtcp/internal/tcp/cc"
 )
@@ -102,4 +103,12 @@ func caState(i *tcp.Info) uint8 {
 		return 1
 	}
 	return 0
+}
+
+// State returns the state of the connection between two endpoints, whether or
+// not a process still has a descriptor of it.
+func (h *Host) State(local, remote Addr) tcp.State {
+	return h.shard.StateOf(flow.Key4{
+		LocalIP: uint32(local.IP), RemoteIP: uint32(remote.IP), LocalPort: local.Port, RemotePort: remote.Port,
+	})
 }

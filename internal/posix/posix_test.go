@@ -8,6 +8,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/link/mem"
 	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/tcp"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
@@ -220,5 +221,43 @@ func TestStep_DrivesAHostBehindADevice(t *testing.T) {
 	}
 	if _, e := c.Result(); asked == 0 || e != syscall.EHOSTUNREACH {
 		t.Errorf("%d questions, then %v", asked, e)
+	}
+}
+
+func TestShutdown_OfAnAttemptToConnectIsAReset(t *testing.T) {
+	h := newHost(t)
+	c, _ := h.Socket(-1).Result()
+	h.Fcntl(c, syscall.F_SETFL, syscall.O_NONBLOCK)
+	h.Connect(c, Addr{10<<24 | 3, 80})
+	h.Shutdown(c, syscall.SHUT_WR)
+	if _, e := h.Read(c, make([]byte, 1), 0).Result(); e != syscall.ECONNRESET {
+		t.Errorf("error %v, want ECONNRESET as in Linux", e)
+	}
+}
+
+func TestState_IsKnownWithoutADescriptor(t *testing.T) {
+	h := newHost(t)
+	at := Addr{10<<24 | 2, 80}
+	l, _ := h.Socket(-1).Result()
+	h.Bind(l, at)
+	h.Listen(l, 1)
+	c, _ := h.Socket(-1).Result()
+	h.Connect(c, at)
+	var from Addr
+	s, _ := h.Accept(l, -1, &from).Result()
+	states := func() [2]tcp.State { return [2]tcp.State{h.State(from, at), h.State(at, from)} }
+	for _, x := range []struct {
+		close int
+		want  [2]tcp.State
+	}{
+		{-1, [2]tcp.State{tcp.Established, tcp.Established}},
+		{c, [2]tcp.State{tcp.FinWait2, tcp.CloseWait}},
+		{s, [2]tcp.State{tcp.TimeWait, tcp.Closed}},
+	} {
+		h.CloseFD(x.close)
+		h.Advance(h.Now() + 100*time.Millisecond)
+		if got := states(); got != x.want {
+			t.Errorf("%v, want %v", got, x.want)
+		}
 	}
 }

@@ -237,6 +237,7 @@ func (h *Host) Shutdown(fd, how int) *Call {
 			return 0, 0
 		case s.phase == connecting:
 			s.giveUp()
+			s.err = syscall.ECONNRESET // as in Linux
 			return 0, 0
 		case s.phase != connected, s.isDead():
 			return 0, syscall.ENOTCONN

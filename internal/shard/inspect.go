@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"github.com/mtcp-go/mtcp/internal/flow"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/slab"
 	"github.com/mtcp-go/mtcp/internal/tcp"
@@ -24,4 +25,17 @@ func (s *Shard) InspectDial(token uint64, now mono.Time) (tcp.Info, bool) {
 		}
 	}
 	return tcp.Info{}, false
+}
+
+// StateOf returns the state of the connection between two endpoints: CLOSED when
+// there is none, TIME-WAIT also when only its record remains.
+func (s *Shard) StateOf(k flow.Key4) tcp.State {
+	owner, ok := s.flows.Find(k, s.flows.Hash(k))
+	switch {
+	case !ok:
+		return tcp.Closed
+	case owner&twBit != 0:
+		return tcp.TimeWait
+	}
+	return s.tcbs.At(slab.Index(owner)).State()
 }

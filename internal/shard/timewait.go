@@ -101,11 +101,12 @@ func (s *Shard) inputTimeWait(a *arrival, i uint32, now mono.Time) {
 	case tcp.TWEnd:
 		s.endTimeWait(j)
 	case tcp.TWReuse:
-		s.endTimeWait(j)
-		if v, ok := s.listeners.Lookup(a.key.LocalIP, a.key.LocalPort); ok {
-			s.accept(a, v, floor, true, now)
+		v, listens := s.listeners.Lookup(a.key.LocalIP, a.key.LocalPort)
+		if !listens { // a RST would end TIME-WAIT early, at both ends
+			s.engine.KeepTimeWait(s.tw.slab.At(j), now)
 			return
 		}
-		s.engine.Refuse(&a.seg, a.key)
+		s.endTimeWait(j)
+		s.accept(a, v, floor, true, now)
 	}
 }

@@ -56,8 +56,11 @@ func (e *Engine) InputListen(s *Segment, k flow.Key4) (isSYN bool) {
 func (e *Engine) Accept(t *TCB, i slab.Index, k flow.Key4, mtu MTU, listener uint32, s *Segment, floor seq.Value, afterFloor bool, now mono.Time, settings ...sock.Setting) {
 	e.open(t, i, k, mtu, settings)
 	iss := e.isn(k, now)
-	if afterFloor && iss.LessEq(floor) {
-		iss = floor.Add(65535 + 2)
+	if afterFloor {
+		e.Stats.TimeWaitReused++
+		if iss.LessEq(floor) {
+			iss = floor.Add(65535 + 2)
+		}
 	}
 	e.passive(t, listener, s, iss, now)
 }

@@ -538,3 +538,27 @@ func TestDSACK_OfWhatOverlaps(t *testing.T) {
 		r.out(x.out)
 	}
 }
+
+// RFC 9293 §3.10.7.4, eighth step, has no condition: what came early cannot
+// stand against a FIN that is in order.
+func TestFIN_InOrderCountsWhateverCameEarly(t *testing.T) {
+	for _, early := range []string{"P. 9:20 ack 1", "F. 9 ack 1", "FP. 9:20 ack 1"} {
+		t.Run(early, func(t *testing.T) {
+			r := reach(t, Established)
+			r.in(early)
+			r.collect()
+			r.in("F. 1 ack 1")
+			r.is(CloseWait)
+			r.out(". 1 ack 2")
+		})
+	}
+}
+
+// A duplicate that was refused is not reported with a later segment.
+func TestDSACK_NotOfASegmentThatWasAnsweredByARST(t *testing.T) {
+	r := reach(t, SynReceived)
+	r.in("P. 0:9 ack 0")
+	r.replies("R 0")
+	r.in("P. 1:9 ack 1")
+	r.out(". 1 ack 9")
+}

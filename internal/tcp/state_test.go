@@ -168,6 +168,9 @@ func TestSegmentArrives_SynReceived(t *testing.T) {
 		{in: "S 1", next: Closed, drop: drop.SYNInWindow, why: "4th step: back to LISTEN"},
 		{in: "SF 1", next: Closed, drop: drop.SYNInWindow, why: "4th step: back to LISTEN"},
 		{in: "S. 1 ack 1", next: Closed, drop: drop.SYNInWindow, why: "4th step: back to LISTEN"},
+		{in: "S 1 ts tsval 1", next: SynReceived, out: ". 1 ack 1", drop: drop.PAWS, why: "RFC 7323 §5.3 has no exception for a SYN"},
+		{in: "S. 0:9 ack 1", next: SynReceived, out: ". 1 ack 1", drop: drop.SYNInWindow, why: "only its text is in the window: an old SYN ends nothing"},
+		{in: "P. 0:9 ack 0", next: SynReceived, reply: "R 0", drop: drop.AckUnacceptable, why: "a RST and no ACK, though some text is old"},
 		{in: "S 99999", next: SynReceived, out: ". 1 ack 1", drop: drop.SYNInWindow, why: "outside the window: an ACK, no more"},
 		{in: "S. 0 ack 1", next: SynReceived, out: ". 1 ack 1", drop: drop.SYNInWindow, why: "outside the window: an ACK, no more"},
 		{in: "F 1", next: SynReceived, drop: drop.AckMissing, why: "no ACK: dropped"},
@@ -194,6 +197,7 @@ func synchronized(t *testing.T, s State, q, a int) {
 		{in: f("S %d", q), next: s, out: ack, drop: drop.SYNInWindow, why: "RFC 5961 §4: challenge"},
 		{in: f("S %d", q+100), next: s, out: ack, drop: drop.SYNInWindow, why: "RFC 5961 §4: challenge"},
 		{in: "S 0", next: s, out: ack, drop: drop.SYNInWindow, why: "RFC 5961 §4: wherever it is"},
+		{in: f("S %d ts tsval 1", q), next: s, out: ack, drop: drop.PAWS, why: "RFC 7323 §5.3: an ACK as well"},
 		{in: f("S. %d ack %d", q, a), next: s, out: ack, drop: drop.SYNInWindow, why: "RFC 5961 §4: challenge"},
 		{in: f("S. 0 ack %d", a), next: s, out: ack, drop: drop.SYNInWindow, why: "our ACK of the handshake was lost"},
 		{in: f("SF %d", q), next: s, out: ack, drop: drop.SYNInWindow, why: "RFC 5961 §4: challenge"},
@@ -235,6 +239,7 @@ func TestSegmentArrives_Established(t *testing.T) {
 		{in: "R. 1:20 ack 1", next: Closed, errno: sock.Reset, why: "a RST may carry text (SHLD-2)"},
 		{in: "R. 1 ack 99", next: Closed, errno: sock.Reset, why: "its ACK does not matter"},
 		{in: "P. 0:9 ack 1", next: Established, out: ". 1 ack 9 sack 0:1", why: "the old part is cut and reported"},
+		{in: "P. 2147483648:2147483650 ack 1", next: Established, out: ". 1 ack 1", drop: drop.SeqUnacceptable, why: "half the space ahead: not old, though its end seems to be"},
 	} {
 		runCell(t, Established, x)
 	}
@@ -421,6 +426,9 @@ func TestInputTimeWait(t *testing.T) {
 		why   string
 	}{
 		{". 2 ack 2", TWStay, "", drop.None, "a late ACK"},
+		{". 2 ack 1", TWStay, "", drop.None, "a late ACK of less"},
+		{". 2 ack 900", TWStay, "", drop.None, "as in Linux: nothing is in flight that it could be wrong about"},
+		{". 2 ack 2 ts tsval 1", TWStay, ". 2 ack 2", drop.TimeWaitOther, "PAWS"},
 		{"R 2", TWStay, "", drop.TimeWaitRST, "RFC 1337"},
 		{"R. 2 ack 2", TWStay, "", drop.TimeWaitRST, "RFC 1337"},
 		{"R 50", TWStay, "", drop.TimeWaitRST, "RFC 1337"},
@@ -510,6 +518,17 @@ func TestTimeWait_AnswersCarryTheTimestampAndWindow(t *testing.T) {
 	}
 	if r.last.Window == 0 {
 		t.Error("the window is shut")
+	}
+}
+
+func TestTimeWait_EchoesTheLastTimestampInOrder(t *testing.T) {
+	r, tw := timeWaiting(t)
+	r.e.InputTimeWait(tw, r.segment(". 2 ack 2"), r.now)
+	r.replies()
+	r.e.InputTimeWait(tw, r.segment("P. 1:9 ack 2 ts tsval 1"), r.now)
+	r.replies(". 2 ack 2")
+	if r.last.opts.TSEcr != r.tsVal {
+		t.Errorf("echo %d, want that of the bare ACK, %d (RFC 7323 §4.3)", r.last.opts.TSEcr, r.tsVal)
 	}
 }
 

@@ -26,7 +26,7 @@ func (e *Engine) inputSteps(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	// The third step, security and compartment, is not implemented (SHOULD NOT
 	// be, RFC 9293 §A.1).
 	if s.Flags.Has(wire.SYN) {
-		return e.stepSYN(t, now)
+		return e.stepSYN(t, s, now)
 	}
 	e.trimFront(t, s)
 	e.trimBack(t, s)
@@ -46,10 +46,10 @@ func (e *Engine) inputSteps(t *TCB, s *Segment, now mono.Time) drop.Reason {
 
 // stepTimestamp is PAWS, which RFC 7323 §5.3 puts before the first step.
 func (e *Engine) stepTimestamp(t *TCB, s *Segment, now mono.Time) drop.Reason {
-	if !t.has(flagTS) || s.Flags.HasAny(wire.RST|wire.SYN) {
+	switch has := s.Options.Present.Has(wire.HasTimestamp); {
+	case !t.has(flagTS), s.Flags.Has(wire.RST), s.Flags.Has(wire.SYN) && !has:
 		return drop.None
-	}
-	if !s.Options.Present.Has(wire.HasTimestamp) {
+	case !has:
 		return e.drop(drop.NoTimestamp) // RFC 7323 §3.2: silently
 	}
 	if int32(s.Options.TSVal-t.tsRecent) < 0 && now.Sub(t.rcvAt) < pawsExpiry {
@@ -115,7 +115,7 @@ func (e *Engine) unacceptable(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	case s.Flags.Has(wire.SYN):
 		e.challenge(t, now)
 		return e.drop(drop.SYNInWindow)
-	case len(s.Payload) > 0 && s.textEnd().LessEq(t.rcvNxt):
+	case len(s.Payload) > 0 && s.Seq.Less(t.rcvNxt) && s.textEnd().LessEq(t.rcvNxt):
 		e.noteDuplicate(t, seq.Range{First: s.Seq, End: s.textEnd()})
 		t.quick = max(t.quick, 1)
 		t.want |= WantAck
@@ -196,9 +196,10 @@ func (e *Engine) stepRST(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	return drop.None
 }
 
-// stepSYN is the fourth step (RFC 5961 §4).
-func (e *Engine) stepSYN(t *TCB, now mono.Time) drop.Reason {
-	if t.state == SynReceived && t.has(flagPassive) {
+// stepSYN is the fourth step (RFC 5961 §4). A SYN before the window, with text that
+// reaches into it, is an old one and ends nothing.
+func (e *Engine) stepSYN(t *TCB, s *Segment, now mono.Time) drop.Reason {
+	if t.state == SynReceived && t.has(flagPassive) && s.Seq.GreaterEq(t.rcvNxt) {
 		e.finish(t) // back to LISTEN
 		return e.drop(drop.SYNInWindow)
 	}
@@ -214,6 +215,8 @@ func (e *Engine) stepACK(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	if t.state == SynReceived {
 		if !s.Ack.Greater(t.sndUna) || s.Ack.Greater(t.sndNxt) {
 			e.replyReset(s, t.key)
+			t.want &^= WantAck // nothing but the RST
+			t.flags &^= flagDSACK
 			return e.drop(drop.AckUnacceptable)
 		}
 		t.noteWindow(s, s.window(t.sndScale))
@@ -250,7 +253,7 @@ func (e *Engine) ackedFin(t *TCB, now mono.Time) {
 // stepFIN is the eighth step; it also takes a FIN that came early, once the
 // text before it is there.
 func (e *Engine) stepFIN(t *TCB, s *Segment) {
-	if s.Flags.Has(wire.FIN) && t.state.in(receiving) && !t.has(flagFinSeen) && e.endsText(t, s.textEnd()) {
+	if s.Flags.Has(wire.FIN) && t.state.in(receiving) && e.endsText(t, s.textEnd()) {
 		t.flags |= flagFinSeen
 		t.finSeq = s.textEnd()
 	}
@@ -279,9 +282,10 @@ func (e *Engine) stepFIN(t *TCB, s *Segment) {
 	}
 }
 
-// endsText reports that no text beyond v has come: a FIN at v is not a lie.
+// endsText reports that a FIN at v may be believed: it is in order, or it is the
+// first and no text beyond it has come.
 func (e *Engine) endsText(t *TCB, v seq.Value) bool {
-	return v.GreaterEq(t.rcvNxt) && (t.ooo == 0 || e.ranges.At(t.ooo).last().End.LessEq(v))
+	return v == t.rcvNxt || v.Greater(t.rcvNxt) && !t.has(flagFinSeen) && (t.ooo == 0 || e.ranges.At(t.ooo).last().End.LessEq(v))
 }
 
 // challenge sends an ACK so that an honest peer can correct itself, at a

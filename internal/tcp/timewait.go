@@ -86,6 +86,7 @@ func (e *Engine) InputTimeWait(r *TimeWaitRecord, s *Segment, now mono.Time) (a 
 	f := s.Flags
 	hasTS := r.hasTS && s.Options.Present.Has(wire.HasTimestamp)
 	newer := hasTS && int32(s.Options.TSVal-r.tsRecent) > 0
+	older := hasTS && int32(s.Options.TSVal-r.tsRecent) < 0
 	switch {
 	case f.Has(wire.RST) && e.cfg.TimeWaitRST && s.Seq == r.rcvNxt:
 		return TWEnd, 0
@@ -95,7 +96,6 @@ func (e *Engine) InputTimeWait(r *TimeWaitRecord, s *Segment, now mono.Time) (a 
 	case f.Has(wire.SYN) && !f.Has(wire.ACK):
 		// MAY-2 and RFC 6191 §2: timestamps decide, sequence numbers without.
 		if newer || s.Seq.Greater(r.rcvNxt) && (!hasTS || s.Options.TSVal == r.tsRecent) {
-			e.Stats.TimeWaitReused++
 			return TWReuse, r.sndNxt
 		}
 		e.answerTimeWait(r, now)
@@ -104,8 +104,12 @@ func (e *Engine) InputTimeWait(r *TimeWaitRecord, s *Segment, now mono.Time) (a 
 	case !f.Has(wire.ACK): // the fifth step; no TCP sends such a thing
 		e.drop(drop.AckMissing)
 		return TWStay, 0
-	case s.length() == 0 && s.Seq == r.rcvNxt && s.Ack == r.sndNxt:
-		return TWStay, 0 // an ordinary ACK that comes late
+	case s.length() == 0 && s.Seq == r.rcvNxt && !older:
+		// An ordinary ACK that comes late, whatever it acknowledges.
+		if newer {
+			r.tsRecent = s.Options.TSVal
+		}
+		return TWStay, 0
 	case s.length() == 0 && r.answeredAt.IsSet() && now.Sub(r.answeredAt) < lateAnswer:
 		e.drop(drop.ChallengeLimit)
 		return TWStay, 0
@@ -122,6 +126,13 @@ func (e *Engine) InputTimeWait(r *TimeWaitRecord, s *Segment, now mono.Time) (a 
 	e.answerTimeWait(r, now)
 	e.drop(drop.TimeWaitOther)
 	return TWStay, 0
+}
+
+// KeepTimeWait answers a SYN that might have opened a new incarnation if anybody
+// listened: as any other segment that does not fit.
+func (e *Engine) KeepTimeWait(r *TimeWaitRecord, now mono.Time) {
+	e.answerTimeWait(r, now)
+	e.drop(drop.TimeWaitOther)
 }
 
 // answerTimeWait acknowledges once more.

@@ -193,8 +193,11 @@ func (e *Engine) Close(t *TCB, now mono.Time) {
 	case t.state == SynSent:
 		e.finish(t)
 		return
-	case e.rx(t).Len() > 0, e.rare(t).Linger == 0 && t.state.in(abortable):
+	case e.rx(t).Len() > 0:
 		e.sendReset(t, sock.Aborted)
+		return
+	case e.rare(t).Linger == 0:
+		e.Abort(t)
 		return
 	}
 	e.Shutdown(t, now)
@@ -221,11 +224,17 @@ func (e *Engine) startFinWait2(t *TCB, now mono.Time) {
 func (e *Engine) Abort(t *TCB) {
 	t.flags |= flagOrphan
 	switch {
-	case t.state.in(abortable):
+	case t.isAbortable():
 		e.sendReset(t, sock.Aborted)
 	case t.state != Closed && t.state != TimeWait:
 		e.finish(t)
 	}
+}
+
+// isAbortable reports that an abort sends a RST. A state that begins with our FIN
+// has not begun for the peer before it is sent.
+func (t *TCB) isAbortable() bool {
+	return t.state.in(abortable) || t.state.in(1<<Closing|1<<LastAck) && !t.has(flagFinSent)
 }
 
 // Forget ends a handshake without a word to anybody.
@@ -235,7 +244,7 @@ func (e *Engine) Forget(t *TCB) { e.finish(t) }
 // stack closes: the application finds it broken, and why.
 func (e *Engine) Kill(t *TCB, why sock.Errno) {
 	switch {
-	case t.state.in(abortable):
+	case t.isAbortable():
 		e.sendReset(t, why)
 	case t.state != Closed && t.state != TimeWait:
 		e.fail(t, why)

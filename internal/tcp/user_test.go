@@ -204,6 +204,34 @@ func TestLingerZero_IsAnAbort(t *testing.T) {
 	r.is(Closed)
 }
 
+// RFC 9293 §3.10.5: in CLOSING and LAST-ACK the peer has closed, too, and needs no
+// RST.
+func TestLingerZero_IsSilentWhenBothHaveClosed(t *testing.T) {
+	for _, s := range []State{Closing, LastAck} {
+		r := reach(t, s)
+		r.e.Set(r.c, sock.OptLinger, 0, r.now)
+		r.e.Close(r.c, r.now)
+		r.out()
+		r.after(time.Second)
+		r.out()
+		r.is(Closed)
+	}
+}
+
+// The peer that has not seen our FIN still waits for text.
+func TestAbort_BeforeTheFINIsSentNeedsARST(t *testing.T) {
+	r := established(t, fullSYN, nil)
+	r.in("F. 1 ack 1 win 0")
+	r.out(". 1 ack 2")
+	r.write(10)
+	r.e.Shutdown(r.c, r.now)
+	r.out()
+	r.is(LastAck)
+	r.e.Abort(r.c)
+	r.out("R. 1 ack 2")
+	r.is(Closed)
+}
+
 func TestShutdown_HalfCloseBothWays(t *testing.T) {
 	r := established(t, fullSYN, nil)
 	r.e.Shutdown(r.c, r.now)
