@@ -18,6 +18,7 @@ type client struct {
 	from    []netip.AddrPort
 	next    int // of from
 	pattern []byte
+	request []byte // what a transaction asks; of bulk nothing
 	handler event.Handler
 
 	sessions []*session
@@ -65,7 +66,7 @@ func Run(ctx context.Context, s *mtcp.Stack, spec Spec) (*Result, error) {
 		}
 		total.add(&c.final)
 	}
-	if total.Connections == 0 && spec.Work != Requests && total.FirstError != "" {
+	if total.Connections == 0 && spec.Work != Requests && spec.Work != HTTP && total.FirstError != "" {
 		err = errors.Join(err, errors.New("traffic: "+total.FirstError))
 	}
 	return total, err
@@ -110,6 +111,10 @@ func newClient(spec *Spec, l *event.Loop) *client {
 		spec: spec, loop: l, to: netip.AddrPortFrom(spec.Server, spec.port()),
 		pattern: newPattern(),
 		r:       Result{Latency: newHistogram()}, final: Result{Latency: newHistogram()},
+	}
+	c.request = c.pattern[:min(spec.Size, patternPeriod)]
+	if spec.Work == HTTP || spec.Work == HTTPClose {
+		c.request = get(spec.Work == HTTPClose)
 	}
 	for _, a := range spec.From {
 		c.from = append(c.from, netip.AddrPortFrom(a, 0))
@@ -164,8 +169,11 @@ func (c *client) open(*event.Loop) {
 
 // count ends the warm-up.
 func (c *client) count() {
-	open := c.r.Open
-	c.r = Result{Latency: newHistogram(), Open: open, FirstError: c.r.FirstError}
+	old := c.r
+	c.r = Result{Latency: newHistogram(), Open: old.Open, FirstError: old.FirstError, All: old.Transactions, AllOpened: old.Connections}
+	for _, s := range c.sessions {
+		s.share = 0
+	}
 	c.counting = true
 	c.began = c.loop.Now()
 }
@@ -175,6 +183,11 @@ func (c *client) stop() {
 	if c.counting {
 		c.final = c.r
 		c.final.Elapsed = c.loop.Now() - c.began
+		c.final.All += c.final.Transactions
+		c.final.AllOpened += c.final.Connections
+		for _, s := range c.sessions {
+			c.final.Shares.add(s.share)
+		}
 	}
 	c.counting, c.stopped = false, true
 }
