@@ -35,7 +35,7 @@ type here struct{}
 // Do runs f.
 func (here) Do(f func() error) error { return f() }
 
-// A server is a child that runs mtcp serve --json.
+// A server is a child that prints events as mtcp serve --json does.
 type server struct {
 	cmd    *exec.Cmd
 	events chan event
@@ -47,8 +47,13 @@ type server struct {
 
 // startServer runs mtcp serve at a place and waits until it listens.
 func startServer(ctx context.Context, at place, core int, args ...string) (*server, error) {
+	return startEvents(ctx, at, core, executable(), append([]string{"serve", "--json"}, args...)...)
+}
+
+// startEvents runs a program at a place and waits until it says that it is ready.
+func startEvents(ctx context.Context, at place, core int, program string, args ...string) (*server, error) {
 	s := &server{
-		cmd:    exec.Command(executable(), append([]string{"serve", "--json"}, args...)...),
+		cmd:    exec.Command(program, args...),
 		events: make(chan event, 16),
 		stderr: &tail{},
 		ended:  make(chan struct{}),

@@ -170,7 +170,10 @@ func (c *client) open(*event.Loop) {
 // count ends the warm-up.
 func (c *client) count() {
 	old := c.r
-	c.r = Result{Latency: newHistogram(), Open: old.Open, FirstError: old.FirstError, All: old.Transactions, AllOpened: old.Connections}
+	c.r = Result{
+		Latency: newHistogram(), Open: old.Open, FirstError: old.FirstError,
+		All: old.Transactions, AllOpened: old.Connections, AllOctets: old.Octets,
+	}
 	for _, s := range c.sessions {
 		s.share = 0
 	}
@@ -185,6 +188,7 @@ func (c *client) stop() {
 		c.final.Elapsed = c.loop.Now() - c.began
 		c.final.All += c.final.Transactions
 		c.final.AllOpened += c.final.Connections
+		c.final.AllOctets += c.final.Octets
 		for _, s := range c.sessions {
 			c.final.Shares.add(s.share)
 		}

@@ -126,8 +126,9 @@ type Result struct {
 	FirstError   string
 	Wrong        uint64 // answers with an octet that was not as it should be
 	Late         uint64 // open loop: transactions that were given up, too many being due
-	All          uint64 // transactions and connections since the load began, the
-	AllOpened    uint64 // warm-up's among them
+	All          uint64 // transactions, connections and octets since the load
+	AllOpened    uint64 // began, the warm-up's among them
+	AllOctets    uint64
 
 	// Shares are what each place of the load had: its transactions, of bulk its
 	// octets.
@@ -178,6 +179,7 @@ func (r *Result) add(o *Result) {
 	r.Late += o.Late
 	r.All += o.All
 	r.AllOpened += o.AllOpened
+	r.AllOctets += o.AllOctets
 	r.Shares.N += o.Shares.N
 	r.Shares.Sum += o.Shares.Sum
 	r.Shares.Squares += o.Shares.Squares
