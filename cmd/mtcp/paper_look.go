@@ -134,7 +134,7 @@ func (r *loadReport) sample(t *task, value func(*loadReport) float64) *report.Sa
 	}
 	describe(&s.Client, r.Links)
 	if r.Unfilled > 0 {
-		s.Client.Checksums += "; the server's were left to this machine's receiver, and none had to be verified"
+		s.Client.Checksums += unfilled
 	}
 	return s
 }
@@ -148,10 +148,7 @@ func serverSide(r *rival, s *server, l *loadReport, before, after glance, per fl
 			Packets:     divide(float64(after.kernel.since(before.kernel).packets), per),
 			Retransmits: after.kernel.since(before.kernel).retransmitted,
 			TimeWaits:   after.timeWaits - before.timeWaits, Evicted: after.evicted - before.evicted,
-			Congestion: congestion, Mode: "veth, the kernel's driver", Checksums: "by the kernel",
-		}
-		if l.Unfilled > 0 {
-			side.Checksums = "left to the receiver on the same machine"
+			Congestion: congestion, Mode: "veth, the kernel's driver", Checksums: "left to the device",
 		}
 		return side
 	}
@@ -164,11 +161,21 @@ func serverSide(r *rival, s *server, l *loadReport, before, after glance, per fl
 	d.TimeWaitsEvicted -= before.stack.TimeWaitsEvicted
 	side := stackSide(&d, s.ready.Links, congestion, per)
 	side.CPUSeconds = cpu
+	side.Uncounted = r.by == byGvisor
+	switch {
+	case r.by == byGvisor:
+		side.Checksums = "made in software; the client's not verified"
+	case d.ChecksumsUnfilled > before.stack.ChecksumsUnfilled:
+		side.Checksums += unfilled
+	}
 	if side.BusySeconds == 0 {
 		side.Micros = divide(cpu*1e6, per)
 	}
 	return side
 }
+
+// unfilled is what a veth makes of checksums left to its device.
+const unfilled = "; what came had been left to the device by this machine's sender, which is not verified"
 
 // stackSide is what a stack spent.
 func stackSide(d *mtcp.ShardStats, links []mtcp.LinkInfo, congestion string, per float64) report.Side {
@@ -188,7 +195,7 @@ func describe(s *report.Side, links []mtcp.LinkInfo) {
 	}
 	s.Mode, s.Checksums = modeText(links[0]), "in software"
 	if links[0].TxChecksum {
-		s.Checksums = "made by the device, verified in software"
+		s.Checksums = "left to the device, verified in software"
 	}
 }
 

@@ -139,7 +139,7 @@ func plots() []plot {
 			[]rival{eventMem, netMem}, coreTasks(), perSecond},
 		{report.Figure{ID: "memory", Title: "Memory of an idle connection", Kind: report.Memory, Unit: "octets a connection", X: "connections",
 			Note: "What the server's process grew by: resident, huge pages and mapped memfd, from /proc/PID/smaps_rollup, at its largest while the connections stood. Of the kernel's server only the process counts, not the kernel's own memory."},
-			memories, []task{{label: "20,000", work: "idle", c: 20_000, size: 64}, {label: "100,000", work: "idle", c: 100_000, size: 64, full: true}}, nil},
+			memories, []task{{label: "10,000", work: "idle", c: 10_000, size: 64}, {label: "100,000", work: "idle", c: 100_000, size: 64, full: true}}, nil},
 	}
 }
 

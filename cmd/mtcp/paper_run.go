@@ -234,7 +234,7 @@ func (p *paper) client(t *task, w *paperWire, rate float64) []string {
 func (p *paper) loadFlags(t *task) []string {
 	duration := p.cmd.Duration
 	if t.work == "idle" { // they have to be opened, and seen
-		duration = max(duration, time.Second+time.Duration(t.c)*20*time.Microsecond)
+		duration = max(duration, time.Second+time.Duration(t.c)*100*time.Microsecond)
 	}
 	return []string{
 		"bench", "load", "--json", "--congestion", congestion, "--addr", paperClient + paperBits, "--server", paperServer,

@@ -152,11 +152,19 @@ var costColumns = []column{
 		return p.count(func(s *Sample) uint64 { return s.Errors + s.Wrong + s.Late })
 	}},
 	{"TIME_WAIT made, server / client", func(_ *Row, p *Point) string {
-		return p.count(func(s *Sample) uint64 { return s.Server.TimeWaits }) + " / " + p.count(func(s *Sample) uint64 { return s.Client.TimeWaits })
+		return p.counted(func(s *Sample) uint64 { return s.Server.TimeWaits }) + " / " + p.count(func(s *Sample) uint64 { return s.Client.TimeWaits })
 	}},
 	{"evicted early", func(_ *Row, p *Point) string {
-		return p.count(func(s *Sample) uint64 { return s.Server.Evicted }) + " / " + p.count(func(s *Sample) uint64 { return s.Client.Evicted })
+		return p.counted(func(s *Sample) uint64 { return s.Server.Evicted }) + " / " + p.count(func(s *Sample) uint64 { return s.Client.Evicted })
 	}},
+}
+
+// counted is count, unless the server does not.
+func (p *Point) counted(of func(*Sample) uint64) string {
+	if g := p.good(); len(g) > 0 && g[0].Server.Uncounted {
+		return "?"
+	}
+	return p.count(of)
 }
 
 // micros is a side's time for each; a star says that it is CPU time, idle polls

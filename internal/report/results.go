@@ -110,6 +110,7 @@ type Side struct {
 	Retransmits uint64  `json:"retransmits"`
 	TimeWaits   uint64  `json:"time_waits"`
 	Evicted     uint64  `json:"time_waits_evicted"`
+	Uncounted   bool    `json:"time_waits_uncounted,omitempty"` // it has them, and does not say how many
 	Congestion  string  `json:"congestion,omitempty"`
 	Checksums   string  `json:"checksums,omitempty"`
 	Mode        string  `json:"mode,omitempty"` // of the link
