@@ -19,6 +19,9 @@ const (
 
 var paperLinks = [...]string{overMemif, overVeth, inProcess}
 
+// yardID is the figure that stands before all others.
+const yardID = "yardstick"
+
 // Who answers.
 const (
 	byStack  = "stack"
@@ -93,7 +96,7 @@ func jain(r *loadReport) float64      { return r.Jain }
 // plots are all figures.
 func plots() []plot {
 	return []plot{
-		{report.Figure{ID: "yardstick", Title: "Yardstick: what the machine gives", Kind: report.Plain, Unit: "millions/s", X: "what",
+		{report.Figure{ID: yardID, Title: "Yardstick: what the machine gives", Kind: report.Plain, Unit: "millions/s", X: "what",
 			Note: "Frames there and back over memif between two processes without a stack, 128 on their way, and copies of as many octets through 64 MiB in one process: in the same minutes as the rows below."},
 			[]rival{yardstick, copying}, []task{{label: "64 B", size: 64}, {label: "1,460 B", size: 1460}}, nil},
 		{report.Figure{ID: "messages", Title: "Transactions by messages on each connection", Kind: report.Curve, Unit: "transactions/s", X: "messages on each connection",
@@ -134,7 +137,7 @@ func plots() []plot {
 			Paper: "lighttpd on it 3.2 times lighttpd on Linux."},
 			servers, []task{{label: "kept", work: "http", c: 128, size: 64}, {label: "Connection: close", work: "http-close", c: 128, size: 64}}, perSecond},
 		{report.Figure{ID: "cores", Title: "One core and two", Kind: report.Bars, Unit: "transactions/s", X: "processes and shards",
-			Note:  "Server and client, a shard each on every core, joined by an in-process wire. Two shards in one process share an address space, a Go scheduler and a garbage collector, two processes nothing: what is missing between the last two bars is what sharing costs.",
+			Note:  "Server and client, a shard each on every core, joined by an in-process wire; 256 connections, kept or short. Two shards in one process share an address space, a Go scheduler and a garbage collector, two processes nothing: what the second has less than the third is what sharing costs.",
 			Paper: "1/2/4/8 cores: 0.315/0.47/0.765/1.49 million one-message connections/s."},
 			[]rival{eventMem, netMem}, coreTasks(), perSecond},
 		{report.Figure{ID: "memory", Title: "Memory of an idle connection", Kind: report.Memory, Unit: "octets a connection", X: "connections",
@@ -166,11 +169,11 @@ func (s size) text() string {
 }
 
 func coreTasks() (all []task) {
-	for _, w := range []struct{ work, name string }{{"requests", "kept connections"}, {"short", "short connections"}} {
+	for _, w := range []struct{ work, name string }{{"requests", "kept"}, {"short", "short"}} {
 		for _, t := range []task{
-			{label: "1 process of 1 shard", shards: 1, together: 1},
-			{label: "1 process of 2 shards", shards: 2, together: 1},
-			{label: "2 processes of 1 shard, their sum", shards: 1, together: 2},
+			{label: "1 process × 1 shard", shards: 1, together: 1},
+			{label: "1 process × 2 shards", shards: 2, together: 1},
+			{label: "2 processes × 1 shard, their sum", shards: 1, together: 2},
 		} {
 			t.work, t.c, t.size, t.label = w.work, 256, 64, w.name+", "+t.label
 			all = append(all, t)

@@ -254,7 +254,7 @@ func group(n uint64) string {
 // Duration writes ns as people read them.
 func Duration(ns float64) string {
 	switch {
-	case math.IsNaN(ns):
+	case math.IsNaN(ns) || ns <= 0: // nothing came to an end
 		return "–"
 	case ns >= 1e9:
 		return number(ns/1e9) + " s"

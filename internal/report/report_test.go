@@ -201,7 +201,7 @@ func TestSpread_IsTheMedianAndTheExtremes(t *testing.T) {
 
 func TestPlots_AreDrawnOfAnything(t *testing.T) {
 	for name, values := range map[string][]float64{"nothing": {0}, "one": {1}, "far apart": {1e-9, 1e12}} {
-		for _, kind := range []Kind{Curve, Bars} {
+		for _, kind := range []Kind{Curve, Bars, Latency} {
 			f := &Figure{ID: "x", Kind: kind, Rows: []*Row{{Link: "memif", Points: []*Point{{X: 1}}}}}
 			for _, v := range values {
 				p := f.Rows[0].Points[0]
@@ -238,7 +238,7 @@ func TestNumbers_AreWrittenForPeople(t *testing.T) {
 			t.Errorf("number(%v) = %q, want %q", f, got, want)
 		}
 	}
-	for ns, want := range map[float64]string{999: "999 ns", 1500: "1.50 µs", 2e6: "2 ms", 3.5e9: "3.50 s"} {
+	for ns, want := range map[float64]string{0: "–", 999: "999 ns", 1500: "1.50 µs", 2e6: "2 ms", 3.5e9: "3.50 s"} {
 		if got := Duration(ns); got != want {
 			t.Errorf("Duration(%v) = %q, want %q", ns, got, want)
 		}

@@ -35,9 +35,12 @@ func (f *Figure) Plots() (all []Plot) {
 	for _, link := range f.links() {
 		rows, name := f.of(link), f.ID+"-"+slug(link)
 		title := f.Title + ", " + link + " (" + f.Unit + ")"
-		if f.Kind == Curve {
+		switch f.Kind {
+		case Curve:
 			all = append(all, Plot{name, curve(title, f.X, rows)})
-		} else {
+		case Latency:
+			all = append(all, Plot{name, ranges(f.Title+", "+link+": median, and the line from it to p99.9", rows)})
+		default:
 			all = append(all, Plot{name, bars(title, rows)})
 		}
 	}
@@ -178,32 +181,67 @@ func place(rows []*Row, y func(float64) float64) []float64 {
 
 // bars draws a bar for each point, with its number behind it.
 func bars(title string, rows []*Row) string {
-	n, many := 0, false
-	for _, r := range rows {
-		n += len(r.Points)
-		many = many || len(r.Points) > 1
-	}
-	d := newDrawing(title, plotWidth, marginTop+barHeight*float64(n)+8)
+	d := newDrawing(title, plotWidth, barsHeight(rows))
 	_, _, high := extent(rows)
 	width := plotWidth - barLeft - 170
 	x := func(v float64) float64 { return barLeft + width*v/max(high, math.SmallestNonzeroFloat64) }
-	k := 0
+	d.each(rows, func(p *Point, at float64, colour string) {
+		v := p.Value()
+		fmt.Fprintf(d, `<rect x="%s" y="%s" width="%s" height="%s" fill="%s" fill-opacity="0.75"/>`+"\n",
+			xy(barLeft), xy(at+3), xy(x(v.Median)-barLeft), xy(barHeight-6), colour)
+		d.line(x(v.Min), at+barHeight/2, x(v.Max), at+barHeight/2, "currentColor", "")
+		d.text(x(v.Max)+6, at+14, "start", "currentColor", v.text())
+	})
+	return d.end()
+}
+
+// ranges draws, over a logarithmic axis, where half of the times lie, and the rest.
+func ranges(title string, rows []*Row) string {
+	d := newDrawing(title, plotWidth, barsHeight(rows))
+	at := func(p *Point, of func(*Sample) int64) float64 {
+		return max(1, p.Spread(func(s *Sample) float64 { return float64(of(s)) }).Median)
+	}
+	p50, p999 := func(s *Sample) int64 { return s.P50 }, func(s *Sample) int64 { return s.P999 }
+	low, high := math.Inf(1), 0.0
+	for _, r := range rows {
+		for _, p := range r.Points {
+			low, high = min(low, at(p, p50)), max(high, at(p, p999))
+		}
+	}
+	width := plotWidth - barLeft - 170
+	x := func(v float64) float64 { return barLeft + width*math.Log(v/low)/math.Log(max(high/low, 1.001)) }
+	d.each(rows, func(p *Point, top float64, colour string) {
+		y := top + barHeight/2
+		d.line(x(at(p, p50)), y, x(at(p, p999)), y, colour, ` stroke-width="4" stroke-opacity="0.5"`)
+		fmt.Fprintf(d, `<circle cx="%s" cy="%s" r="5" fill="%s"/>`+"\n", xy(x(at(p, p50))), xy(y), colour)
+		d.text(x(at(p, p999))+8, top+14, "start", "currentColor", Duration(at(p, p50))+" to "+Duration(at(p, p999)))
+	})
+	return d.end()
+}
+
+func barsHeight(rows []*Row) float64 {
+	n := 0
+	for _, r := range rows {
+		n += len(r.Points)
+	}
+	return marginTop + barHeight*float64(n) + 8
+}
+
+// each names every point, in the middle, and has it drawn.
+func (d *drawing) each(rows []*Row, draw func(p *Point, top float64, colour string)) {
+	many := slices.ContainsFunc(rows, func(r *Row) bool { return len(r.Points) > 1 })
+	top := marginTop
 	for i, r := range rows {
 		for _, p := range r.Points {
-			v, at, colour := p.Value(), marginTop+barHeight*float64(k), colours[i%len(colours)]
 			name := r.Label()
 			if many {
 				name += ", " + p.Label
 			}
-			d.text(barLeft-8, at+14, "end", "currentColor", short(name))
-			fmt.Fprintf(d, `<rect x="%s" y="%s" width="%s" height="%s" fill="%s" fill-opacity="0.75"/>`+"\n",
-				xy(barLeft), xy(at+3), xy(x(v.Median)-barLeft), xy(barHeight-6), colour)
-			d.line(x(v.Min), at+barHeight/2, x(v.Max), at+barHeight/2, "currentColor", "")
-			d.text(x(v.Max)+6, at+14, "start", "currentColor", v.text())
-			k++
+			d.text(barLeft-8, top+14, "end", "currentColor", short(name))
+			draw(p, top, colours[i%len(colours)])
+			top += barHeight
 		}
 	}
-	return d.end()
 }
 
 // short cuts a name to what fits beside a bar.
