@@ -2,6 +2,7 @@
 # make check   the quick loop: format, vet, tests; no root, cgo or network
 # make test    everything: race detector, privileged tests when root, fuzzing, planted bugs
 # make bench   compare with the kernel's TCP on a veth (root, some three minutes)
+# make paper    the figures of the mTCP paper, beside the kernel and gVisor (root, about an hour; PAPER_ARGS=--quick, two minutes)
 # make bench-peers   the server on gVisor's netstack that mtcp bench paper compares with, as build/gvisor-peer
 # make packetdrill  the library that puts a shard behind packetdrill (needs a C compiler): scripts/packetdrill
 # make build   the command, static, as build/mtcp
@@ -10,6 +11,7 @@
 GO         ?= go
 FUZZ_TIME  ?= 5s
 BENCH_ARGS ?=
+PAPER_ARGS ?=
 
 # The examples are a module of their own, and so are the peers of benchmarks, so
 # that what they need weighs nothing on who uses the stack.
@@ -60,7 +62,7 @@ plain:
 race:
 	@scripts/race.sh
 
-.PHONY: examples picture bench-peers
+.PHONY: examples picture bench-peers paper
 
 examples:
 	@scripts/race.sh examples
@@ -70,6 +72,9 @@ picture:
 
 bench: build
 	@build/mtcp bench veth -o build/bench.md $(BENCH_ARGS)
+
+paper: build bench-peers
+	@build/mtcp bench paper -o build/paper $(PAPER_ARGS)
 
 bench-peers:
 	@CGO_ENABLED=0 $(GO) -C bench/gvisor build -buildvcs=false -trimpath -o ../../build/gvisor-peer .

@@ -94,7 +94,7 @@ func TestPlan_SaysWhichRowsAreLeftOutAndWhy(t *testing.T) {
 
 func TestPlan_FollowsItsFlags(t *testing.T) {
 	p := planPaper(&benchPaperCmd{Figures: []string{"accept"}, Links: []string{overVeth}}, able)
-	if len(p.figures) != 1 || len(p.left) != 0 || len(rowsOf(p, "accept")) != 4 {
+	if len(p.figures) != 1 || len(p.left) != 0 || len(rowsOf(p, "accept")) != 5 {
 		t.Errorf("%d figures, %q, left out: %v", len(p.figures), rowsOf(p, "accept"), p.left)
 	}
 	if p := planPaper(&benchPaperCmd{Figures: []string{"cores"}, Links: []string{overVeth}}, able); len(p.figures) != 0 {
@@ -208,7 +208,7 @@ func firstTwo() (all []int) {
 func TestPaper_MeasuresOverAVeth(t *testing.T) {
 	requireRoot(t)
 	r, p := paperRun(t, options{}, "--link", "veth", "--figure", "accept", "--gvisor", "/nonexistent")
-	checkMeasured(t, r, 1, 3)
+	checkMeasured(t, r, 1, 4)
 	if !strings.Contains(p.stderr.String(), "left out: Short connections: veth: gVisor netstack, Go: there is no program /nonexistent") {
 		t.Errorf("said:\n%s", p.stderr)
 	}
