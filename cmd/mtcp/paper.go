@@ -24,8 +24,8 @@ type benchPaperCmd struct {
 	Output   string        `short:"o" default:"bench-paper" placeholder:"DIR" type:"path" help:"Write results.json, table.md, index.html and the plots into DIR."`
 	Quick    bool          `help:"All figures with fewer points, in less than two minutes."`
 	Rounds   int           `placeholder:"N" help:"How often each is measured (default 5; quick 1)."`
-	Duration time.Duration `placeholder:"TIME" help:"Length of each load (default 2s; quick 300ms)."`
-	Warmup   time.Duration `placeholder:"TIME" help:"What comes before, and is not counted (default 500ms; quick 150ms)."`
+	Duration time.Duration `placeholder:"TIME" help:"Length of each load (default 2s; quick 250ms)."`
+	Warmup   time.Duration `placeholder:"TIME" help:"What comes before, and is not counted (default 500ms; quick 100ms)."`
 	Figures  []string      `name:"figure" placeholder:"NAME" help:"Only these figures: ${figures}."`
 	Links    []string      `name:"link" placeholder:"LINK" help:"Only over these links: memif, veth or in-process."`
 	Peer     string        `name:"gvisor" placeholder:"FILE" help:"The server on gVisor's netstack, made by make bench-peers (default build/gvisor-peer beside here or beside this command)."`
@@ -50,7 +50,7 @@ Examples:
 func (c *benchPaperCmd) complete() error {
 	rounds, duration, warmup := 5, 2*time.Second, 500*time.Millisecond
 	if c.Quick {
-		rounds, duration, warmup = 1, 300*time.Millisecond, 150*time.Millisecond
+		rounds, duration, warmup = 1, 250*time.Millisecond, 100*time.Millisecond
 	}
 	if c.Rounds == 0 {
 		c.Rounds = rounds

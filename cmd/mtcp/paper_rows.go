@@ -142,7 +142,7 @@ func plots() []plot {
 			[]rival{eventMem, netMem}, coreTasks(), perSecond},
 		{report.Figure{ID: "memory", Title: "Memory of an idle connection", Kind: report.Memory, Unit: "octets a connection", X: "connections",
 			Note: "What the server's process grew by: resident, huge pages and mapped memfd, from /proc/PID/smaps_rollup, at its largest while the connections stood. Of the kernel's server only the process counts, not the kernel's own memory."},
-			memories, []task{{label: "10,000", work: "idle", c: 10_000, size: 64}, {label: "100,000", work: "idle", c: 100_000, size: 64, full: true}}, nil},
+			memories, []task{{label: "5,000", work: "idle", c: 5_000, size: 64}, {label: "100,000", work: "idle", c: 100_000, size: 64, full: true}}, nil},
 	}
 }
 
@@ -212,7 +212,8 @@ func planPaper(c *benchPaperCmd, f paperFacts) (p paperPlan) {
 				able = append(able, r)
 				continue
 			}
-			p.left = append(p.left, report.LeftOut{Row: fig.Title + ": " + r.link + ": " + r.name, Why: why})
+			row := report.Row{Name: r.name, Tuned: r.tuned}
+			p.left = append(p.left, report.LeftOut{Row: fig.Title + ": " + r.link + ": " + row.Label(), Why: why})
 		}
 		if fig.rivals = able; len(able) == 0 {
 			continue

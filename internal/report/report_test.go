@@ -220,15 +220,17 @@ func TestPlace_KeepsNamesApart(t *testing.T) {
 	for range 6 {
 		rows = append(rows, &Row{Points: []*Point{{Samples: []*Sample{{Value: 1}}}}})
 	}
-	at := place(rows, func(float64) float64 { return plotHeight - marginBottom })
-	slices.Sort(at)
-	for i := 1; i < len(at); i++ {
-		if at[i]-at[i-1] < 14 {
-			t.Errorf("names meet: %v", at)
+	for _, end := range []float64{marginTop, plotHeight / 2, plotHeight - marginBottom} { // of all lines
+		at := place(rows, func(float64) float64 { return end })
+		slices.Sort(at)
+		for i := 1; i < len(at); i++ {
+			if at[i]-at[i-1] < 14 {
+				t.Errorf("names meet: %v", at)
+			}
 		}
-	}
-	if at[len(at)-1] > plotHeight-marginBottom+5 {
-		t.Errorf("names leave the plot: %v", at)
+		if at[0] < marginTop-5 || at[len(at)-1] > plotHeight-marginBottom+5 {
+			t.Errorf("names leave the plot: %v", at)
+		}
 	}
 }
 

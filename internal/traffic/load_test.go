@@ -99,8 +99,8 @@ func checkResult(t *testing.T, s *Spec, r *Result) {
 	if r.Errors > 0 || r.Wrong > 0 {
 		t.Errorf("%d errors (%s), %d wrong answers", r.Errors, r.FirstError, r.Wrong)
 	}
-	if r.All < r.Transactions || r.AllOpened < r.Connections {
-		t.Errorf("%d of all %d transactions, %d of all %d connections", r.Transactions, r.All, r.Connections, r.AllOpened)
+	if r.All < r.Transactions || r.AllOpened < r.Connections || r.AllOctets < r.Octets {
+		t.Errorf("%d of all %d transactions, %d of all %d connections, %d of all %d octets", r.Transactions, r.All, r.Connections, r.AllOpened, r.Octets, r.AllOctets)
 	}
 	if j := r.Shares.Jain(); s.Work != Idle && s.Rate == 0 && (j < 1/r.Shares.N-1e-9 || j > 1+1e-9 || r.Shares.N != float64(s.Connections)) {
 		t.Errorf("Jain's index of %v is %v", r.Shares, j)
