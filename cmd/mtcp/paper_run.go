@@ -210,6 +210,9 @@ func (p *paper) against(ctx context.Context, s *server, w *paperWire, f *plot, t
 	out.Rate = rate
 	out.Server = serverSide(r, s, l, before, after, l.per(t))
 	if f.Kind == report.Memory {
+		if l.Open < t.c || l.Errors > 0 { // the server may have more or fewer than the client counts
+			return nil, fmt.Errorf("%d of %d connections stood at the end, and %d were reset: %s", l.Open, t.c, l.Errors, l.FirstError)
+		}
 		out.Memory, out.Value = watch.result(l.Open)
 	}
 	return out, nil

@@ -36,6 +36,7 @@ type client struct {
 const (
 	openBatch = 32
 	openPause = 200 * time.Microsecond
+	openAhead = 1024 // that are dialled and not open: a listener bounds them, too
 )
 
 // Run makes a load from all shards of the stack and returns what came of it. The
@@ -158,6 +159,9 @@ func (c *client) open(*event.Loop) {
 	n := min(openBatch, c.spec.Connections-len(c.sessions))
 	if c.stopped || n == 0 {
 		return
+	}
+	if !c.spec.Work.each() && c.spec.PerConnection == 0 { // those stay open
+		n = min(n, max(0, openAhead-(len(c.sessions)-c.r.Open)))
 	}
 	for range n {
 		s := &session{client: c}
