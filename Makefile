@@ -2,6 +2,8 @@
 # make check   the quick loop: format, vet, tests; no root, cgo or network
 # make test    everything: race detector, privileged tests when root, fuzzing, planted bugs
 # make bench   compare with the kernel's TCP on a veth (root, some three minutes)
+# make paper    the figures of the mTCP paper, beside the kernel and gVisor (root, about an hour; PAPER_ARGS=--quick, two minutes)
+# make bench-peers   the server on gVisor's netstack that mtcp bench paper compares with, as build/gvisor-peer
 # make packetdrill  the library that puts a shard behind packetdrill (needs a C compiler): scripts/packetdrill
 # make packetimpact the host that gVisor's packetimpact programs test: scripts/packetimpact
 # make build   the command, static, as build/mtcp
@@ -10,10 +12,12 @@
 GO         ?= go
 FUZZ_TIME  ?= 5s
 BENCH_ARGS ?=
+PAPER_ARGS ?=
 
-# The examples are a module of their own, so that what they show weighs nothing
-# on who uses the stack; so is what speaks gRPC to gVisor's programs.
-MODULES := . examples conformance/packetimpact
+# The examples are a module of their own, and so are the peers of benchmarks and
+# what speaks gRPC to gVisor's programs, so that what they need weighs nothing on
+# who uses the stack.
+MODULES := . examples bench/gvisor conformance/packetimpact
 
 .DEFAULT_GOAL := build
 .PHONY: packetdrill packetimpact build demo check format vet staticcheck test fuzz planted plain race bench clean
@@ -47,7 +51,7 @@ staticcheck:
 	@if command -v staticcheck >/dev/null; then for m in $(MODULES); do (cd $$m && staticcheck ./...) || exit 1; done; fi
 
 # What fails fast comes first, and go test's own verdict last.
-test: build format vet staticcheck planted fuzz examples plain race
+test: build bench-peers format vet staticcheck planted fuzz examples plain race
 
 planted:
 	@if [ -x scripts/planted.sh ]; then echo "== bugs planted on purpose must be found"; scripts/planted.sh; fi
@@ -64,7 +68,7 @@ plain:
 race:
 	@scripts/race.sh
 
-.PHONY: examples picture
+.PHONY: examples picture bench-peers paper
 
 examples:
 	@scripts/race.sh examples
@@ -75,6 +79,12 @@ picture:
 
 bench: build
 	@build/mtcp bench veth -o build/bench.md $(BENCH_ARGS)
+
+paper: build bench-peers
+	@build/mtcp bench paper -o build/paper $(PAPER_ARGS)
+
+bench-peers:
+	@CGO_ENABLED=0 $(GO) -C bench/gvisor build -buildvcs=false -trimpath -o ../../build/gvisor-peer .
 
 clean:
 	@rm -rf build

@@ -19,8 +19,10 @@ import (
 
 type benchCmd struct {
 	Veth  benchVethCmd  `cmd:"" help:"The stack and the kernel, with kernel clients, in two namespaces joined by a veth."`
+	Paper benchPaperCmd `cmd:"" help:"The figures of the mTCP paper on this machine: both doors, the kernel and gVisor, in one page."`
 	Serve benchServeCmd `cmd:"" help:"The server's half, to put any client against."`
 	Load  benchLoadCmd  `cmd:"" help:"The client's half, to put against any server."`
+	Yard  benchYardCmd  `cmd:"" hidden:"" help:"A yardstick for bench paper: frames over memif there and back, and copies."`
 	Flood benchFloodCmd `cmd:"" help:"SYNs of nobody, to see what others notice of them." hidden:""`
 
 	Ablate benchAblateCmd `cmd:"" help:"Each technique of the stack on and off, over shared memory."`

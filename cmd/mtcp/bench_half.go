@@ -27,14 +27,14 @@ import (
 // halfFlags are what both halves are told of their stack. Limits that are not
 // given are the stack's own defaults.
 type halfFlags struct {
-	Link   string `default:"memif" enum:"memif,afxdp,tap" help:"memif, afxdp or tap."`
+	Link   string `default:"memif" enum:"memif,afxdp,tap,kernel,mem" help:"memif, afxdp or tap; to serve also kernel, the machine's own TCP; to load also mem, an in-process wire with a server of its own."`
 	Socket string `placeholder:"PATH" help:"memif: the socket over which the two sides meet."`
 	Role   string `enum:"master,slave," default:"" help:"memif: master makes the socket, slave the memory (default master to serve, slave to load)."`
 	ID     uint32 `placeholder:"N" help:"memif: number of the interface (default 0)."`
 	Secret string `placeholder:"TEXT" help:"memif: what both sides know."`
 	Iface  string `placeholder:"DEV" help:"afxdp, tap: the interface."`
 	Addr   cidr   `required:"" placeholder:"CIDR" help:"The stack's address, such as 10.9.0.2/16."`
-	Queues int    `default:"1" help:"memif, tap: queues, and so shards."`
+	Queues int    `default:"1" help:"memif, tap, mem: queues, and so shards."`
 	CPU    []int  `placeholder:"CORE" help:"Pin the shards to these cores and never sleep; none: as the stack does by itself."`
 
 	Connections int    `placeholder:"N" help:"Connections per shard (default the stack's)."`
@@ -48,13 +48,18 @@ type halfFlags struct {
 	together bool // all of the process is on the cores, not a thread for each shard
 }
 
-// open makes the stack; sources is how many addresses it has, the first being
-// --addr.
-func (f *halfFlags) open(role mtcp.MemifRole, sources int) (*mtcp.Stack, []netip.Addr, error) {
-	cfg := mtcp.Config{
+// config is what does not depend on the link.
+func (f *halfFlags) config() mtcp.Config {
+	return mtcp.Config{
 		Connections: f.Connections, TimeWaits: f.TimeWaits, RingMemory: f.RingMemory << 20,
 		TCP: mtcp.TCP{Congestion: f.Congestion}, Cores: f.CPU, BusyPoll: len(f.CPU) > 0,
 	}
+}
+
+// open makes the stack; sources is how many addresses it has, the first being
+// --addr.
+func (f *halfFlags) open(role mtcp.MemifRole, sources int) (*mtcp.Stack, []netip.Addr, error) {
+	cfg := f.config()
 	var from []netip.Addr
 	for a := f.Addr.Addr(); len(from) < sources; a = a.Next() {
 		if !f.Addr.Contains(a) {
@@ -86,17 +91,23 @@ func (f *halfFlags) open(role mtcp.MemifRole, sources int) (*mtcp.Stack, []netip
 		}
 		cfg.Link = mtcp.AFXDP{Interface: f.Iface}
 	}
-	if f.together {
-		cfg.Cores = nil
-		runtime.GOMAXPROCS(len(f.CPU))
-		if err := confine(f.CPU); err != nil {
-			return nil, nil, err
-		}
-	} else { // the threads of the cores, and one for everything else
-		runtime.GOMAXPROCS(max(len(f.CPU)+1, min(runtime.GOMAXPROCS(0), runtime.NumCPU())))
+	if err := f.place(&cfg); err != nil {
+		return nil, nil, err
 	}
 	s, err := mtcp.New(cfg)
 	return s, from, err
+}
+
+// place gives the shards cores, and the process threads: those of the cores, and
+// one for everything else; or with together no more than there are cores.
+func (f *halfFlags) place(cfg *mtcp.Config) error {
+	if f.together {
+		cfg.Cores = nil
+		runtime.GOMAXPROCS(len(f.CPU))
+		return confine(f.CPU)
+	}
+	runtime.GOMAXPROCS(max(len(f.CPU)+1, min(runtime.GOMAXPROCS(0), runtime.NumCPU())))
+	return nil
 }
 
 // confine keeps all threads of the process on some cores.
@@ -145,7 +156,7 @@ func (c *benchServeCmd) Run(t *terminal) error {
 	defer signal.Stop(signals)
 	// Goroutines run where their shard does only if it has no thread to itself.
 	c.together = c.Door == "net" && len(c.CPU) > 0
-	s, _, err := c.open(mtcp.MemifMaster, 1)
+	s, err := c.door()
 	if err != nil {
 		return err
 	}
@@ -165,15 +176,30 @@ func (c *benchServeCmd) Run(t *terminal) error {
 	return errors.Join(s.Close(), end())
 }
 
+// door is what the server stands on: a stack, or the kernel.
+func (c *benchServeCmd) door() (door, error) {
+	switch c.Link {
+	case linkMem:
+		return nil, usageError("--link mem: an in-process wire has no other process at its end (mtcp bench load --link mem has both)")
+	case linkKernel:
+		if c.Congestion == "" {
+			return nil, usageError("--congestion: name one, since the kernel's default differs from machine to machine")
+		}
+		return kernelDoor{c.Congestion}, nil
+	}
+	s, _, err := c.open(mtcp.MemifMaster, 1)
+	return s, err
+}
+
 // start begins to serve; the answer ends it when the stack has closed.
-func (c *benchServeCmd) start(s *mtcp.Stack) (end func() error, err error) {
-	if c.Door == "event" {
+func (c *benchServeCmd) start(d door) (end func() error, err error) {
+	if s, ok := d.(*mtcp.Stack); ok && c.Door == "event" {
 		return func() error { return nil }, traffic.Serve(s, c.Size)
 	}
 	g := traffic.NewGoServer(c.Size)
 	failed := make(chan error, 5)
 	listen := func(port int, serve func(net.Listener) error) {
-		l, e := s.Listen(context.Background(), "tcp4", fmt.Sprintf(":%d", port))
+		l, e := d.Listen(context.Background(), "tcp4", netip.AddrPortFrom(c.Addr.Addr(), uint16(port)).String())
 		if err = errors.Join(err, e); e == nil {
 			go func() { failed <- serve(l) }() // until the stack closes
 		}
@@ -181,7 +207,12 @@ func (c *benchServeCmd) start(s *mtcp.Stack) (end func() error, err error) {
 	for _, port := range []int{traffic.PortRequests, traffic.PortShort, traffic.PortOut, traffic.PortIn} {
 		listen(port, func(l net.Listener) error { return g.Serve(l, port) })
 	}
-	web := &http.Server{Handler: benchHandler()}
+	answer := make([]byte, c.Size)
+	traffic.Pattern(answer, 0)
+	web := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		w.Write(answer) // an error is the client's business
+	})}
 	listen(traffic.PortHTTP, web.Serve)
 	return func() error {
 		g.Close()
@@ -205,7 +236,8 @@ func (c *benchServeCmd) facts(s *serving) {
 type benchLoadCmd struct {
 	halfFlags
 	Server        host          `required:"" placeholder:"IP" help:"Whom to load."`
-	Work          traffic.Work  `default:"requests" help:"requests, short, out, in or idle."`
+	Door          string        `default:"event" enum:"event,net" help:"mem: the server's door."`
+	Work          traffic.Work  `default:"requests" help:"requests, short, out, in, idle, http or http-close."`
 	C             int           `short:"c" default:"256" help:"Connections at a time."`
 	PerConnection int           `default:"0" help:"requests: how many on each connection; 0: no limit."`
 	Size          int           `default:"64" help:"Octets of a request, and of its answer."`
@@ -236,6 +268,11 @@ type loadReport struct {
 	PerSecond         float64 // transactions, or connections that stand
 	ConnectionsPerSec float64
 	Gbps              float64 // payload, one way
+	Transactions      uint64  // since the load began, the warm-up's among them
+	Connections       uint64  // the same
+	Octets            uint64  // the same
+	Jain              float64 // index of fairness of what each connection had
+	Mean              time.Duration
 	P50, P90, P99     time.Duration
 	P999, Max         time.Duration
 	Open              int
@@ -248,26 +285,30 @@ type loadReport struct {
 	BusySeconds       float64 // of the client's shards, idle polls left out
 	TimeWaitsMade     uint64
 	TimeWaitsEvicted  uint64
+	Unfilled          uint64 // packets whose checksum the server left to us
 	Links             []mtcp.LinkInfo
 	Congestion        string
+	Options           string           // that were negotiated
+	Server            *mtcp.ShardStats `json:",omitempty"` // with --link mem
 }
 
 // Run makes the load.
-func (c *benchLoadCmd) Run(t *terminal) error {
+func (c *benchLoadCmd) Run(t *terminal) (err error) {
 	if c.Sources < 1 || c.Sources > 250 {
 		return usageError(fmt.Sprintf("--sources: %d is out of range (1 to 250)", c.Sources))
 	}
-	if a, last := c.Server.Addr, c.lastSource(); a.Compare(c.Addr.Addr()) >= 0 && a.Compare(last) <= 0 {
+	if a, last := c.Server.Addr, c.sources()[c.Sources-1]; a.Compare(c.Addr.Addr()) >= 0 && a.Compare(last) <= 0 {
 		return usageError(fmt.Sprintf("--server: %v is one of the client's own addresses, %v to %v (--addr, --sources)", a, c.Addr.Addr(), last))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	s, from, err := c.open(mtcp.MemifSlave, c.Sources)
+	s, from, server, err := c.sides()
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	if err := c.greet(ctx, s); err != nil {
+	defer func() { err = errors.Join(err, s.Close(), server.close()) }()
+	options, err := c.greet(ctx, s)
+	if err != nil {
 		return err
 	}
 	before := total(s.Stats())
@@ -281,6 +322,7 @@ func (c *benchLoadCmd) Run(t *terminal) error {
 		return err
 	}
 	report := c.report(s, r, before)
+	report.Options, report.Server = options, server.stats()
 	if c.JSON {
 		return json.NewEncoder(t.out).Encode(report)
 	}
@@ -291,20 +333,11 @@ func (c *benchLoadCmd) Run(t *terminal) error {
 	return nil
 }
 
-// lastSource is the last address that the client connects from.
-func (c *benchLoadCmd) lastSource() netip.Addr {
-	a := c.Addr.Addr()
-	for range c.Sources - 1 {
-		a = a.Next()
-	}
-	return a
-}
-
 // greetPatience is how long the server may take to be there.
 const greetPatience = 10 * time.Second
 
-// greet waits until the server answers.
-func (c *benchLoadCmd) greet(ctx context.Context, s *mtcp.Stack) error {
+// greet waits until the server answers, and says what was negotiated.
+func (c *benchLoadCmd) greet(ctx context.Context, s *mtcp.Stack) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, greetPatience)
 	defer cancel()
 	for {
@@ -312,11 +345,11 @@ func (c *benchLoadCmd) greet(ctx context.Context, s *mtcp.Stack) error {
 		x, err := s.DialContext(try, "tcp4", netip.AddrPortFrom(c.Server.Addr, traffic.PortRequests).String())
 		end()
 		if err == nil {
-			return x.Close()
+			return traffic.Negotiated(s, x)
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("no answer within %v: %w", greetPatience, err)
+			return "", fmt.Errorf("no answer within %v: %w", greetPatience, err)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -347,23 +380,24 @@ func (c *benchLoadCmd) tellTime(t *terminal) (done func()) {
 
 func (c *benchLoadCmd) report(s *mtcp.Stack, r *traffic.Result, before mtcp.ShardStats) *loadReport {
 	after := total(s.Stats())
-	transactions := max(r.Transactions, 1)
 	q := func(p float64) time.Duration { return time.Duration(r.Latency.ValueAtQuantile(p)) }
 	report := &loadReport{
 		Work: c.Work.String(), C: c.C, Size: c.Size, Rate: c.Rate, Seconds: r.Elapsed.Seconds(),
 		PerSecond: r.PerSecond(r.Transactions), ConnectionsPerSec: r.PerSecond(r.Connections),
-		Gbps: 8 * r.PerSecond(r.Octets) / 1e9,
-		P50:  q(50), P90: q(90), P99: q(99), P999: q(99.9), Max: time.Duration(r.Latency.Max()),
+		Gbps:         8 * r.PerSecond(r.Octets) / 1e9,
+		Transactions: r.All, Connections: r.AllOpened, Octets: r.AllOctets,
+		Jain: r.Shares.Jain(), Mean: time.Duration(r.Latency.Mean()),
+		P50: q(50), P90: q(90), P99: q(99), P999: q(99.9), Max: time.Duration(r.Latency.Max()),
 		Open: r.Open, Errors: r.Errors, Wrong: r.Wrong, Late: r.Late, FirstError: r.FirstError,
 		Retransmits:      after.Retransmits - before.Retransmits,
 		BusySeconds:      (after.Busy - before.Busy).Seconds(),
 		TimeWaitsMade:    after.TimeWaitsMade - before.TimeWaitsMade,
 		TimeWaitsEvicted: after.TimeWaitsEvicted - before.TimeWaitsEvicted,
+		Unfilled:         after.ChecksumsUnfilled - before.ChecksumsUnfilled,
 		Links:            s.Links(),
 		Congestion:       c.Congestion,
 	}
-	// The warm-up's packets are among them, and so are its transactions.
-	whole := float64(transactions) * (c.Warmup + c.Duration).Seconds() / max(c.Duration.Seconds(), 1e-9)
+	whole := float64(max(r.All, 1))
 	report.PacketsIn = float64(after.RxFrames-before.RxFrames) / whole
 	report.PacketsOut = float64(after.TxFrames-before.TxFrames) / whole
 	return report
@@ -386,8 +420,10 @@ func (r *loadReport) text() string {
 	default:
 		line("rate", "%s transactions/s, %s connections/s", group(uint64(r.PerSecond)), group(uint64(r.ConnectionsPerSec)))
 		line("latency", "p50 %v, p90 %v, p99 %v, p99.9 %v, max %v", r.P50, r.P90, r.P99, r.P999, r.Max)
-		line("packets", "%.2f in, %.2f out a transaction (about: with the warm-up's)", r.PacketsIn, r.PacketsOut)
+		line("packets", "%.2f in, %.2f out a transaction", r.PacketsIn, r.PacketsOut)
+		line("fairness", "%.4f (Jain's index of what each connection had)", r.Jain)
 	}
+	line("options", "%s", r.Options)
 	line("client", "busy %.2f s, %d retransmitted, %d TIME_WAIT records, %d evicted early; %s",
 		r.BusySeconds, r.Retransmits, r.TimeWaitsMade, r.TimeWaitsEvicted, r.Congestion)
 	line("errors", "%d, wrong answers %d, given up late %d", r.Errors, r.Wrong, r.Late)

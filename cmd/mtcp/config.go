@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -58,7 +59,7 @@ func plural(n int, what string) string {
 
 // defaults are for the flags' help.
 func defaults() kong.Option {
-	v := kong.Vars{}
+	v := kong.Vars{"figures": strings.Join(figureNames(), ", ")}
 	for _, t := range []*param.Table{&param.Stack, &param.TCP} {
 		for i := range t.Parameters {
 			v[t.Parameters[i].Key()] = t.Parameters[i].DefaultText()

@@ -25,6 +25,7 @@ func total(stats []mtcp.ShardStats) mtcp.ShardStats {
 		t.TxKicks += s.TxKicks
 		t.RxDropped += s.RxDropped
 		t.TxDropped += s.TxDropped
+		t.ChecksumsUnfilled += s.ChecksumsUnfilled
 		t.SegmentsIn += s.SegmentsIn
 		t.SegmentsOut += s.SegmentsOut
 		t.OctetsIn += s.OctetsIn

@@ -65,6 +65,12 @@ func TestUsage_BadCommandLinesExitWithTwo(t *testing.T) {
 		"a client on the kernel":         {[]string{"get", "--link", "kernel", "http://10.0.0.1/"}, []string{"kernel", "afxdp", "tap"}},
 		"demo too long":                  {[]string{"demo", "--duration", "1h"}, []string{"--duration"}},
 		"demo too large":                 {[]string{"demo", "--size", "0"}, []string{"--size"}},
+		"paper too often":                {[]string{"bench", "paper", "--rounds", "101"}, []string{"--rounds"}},
+		"paper too long":                 {[]string{"bench", "paper", "--duration", "1h"}, []string{"--duration"}},
+		"no such figure":                 {[]string{"bench", "paper", "--figure", "42"}, []string{"--figure", "accept"}},
+		"no such link":                   {[]string{"bench", "paper", "--link", "tap"}, []string{"--link", "memif"}},
+		"a wire with one end":            {[]string{"bench", "serve", "--link", "mem", "--addr", "10.0.0.2/24"}, []string{"--link mem", "bench load"}},
+		"a load from the kernel":         {[]string{"bench", "load", "--link", "kernel", "--addr", "10.5.0.1/24", "--server", "10.6.0.2"}, []string{"--link kernel"}},
 		"bench too often":                {[]string{"bench", "veth", "--pairs", "0"}, []string{"--pairs"}},
 		"ablations too often":            {[]string{"bench", "ablate", "--pairs", "0"}, []string{"--pairs"}},
 		"no such technique":              {[]string{"bench", "ablate", "--only", "luck"}, []string{"--only", "luck"}},
@@ -88,7 +94,7 @@ func TestHelp_ShowsAnExampleAndDefaults(t *testing.T) {
 		"serve":  {"Example", "mtcp serve --iface", "mtcp serve --link tap", "default :80", "default 131072"},
 		"get":    {"Example", "mtcp get --iface", "default cubic"},
 		"doctor": {"Example", "sudo mtcp doctor --iface eth0", "--json"},
-		"bench":  {"veth", "ablate"},
+		"bench":  {"veth", "paper", "ablate"},
 	} {
 		p := start(t, options{}, verb, "--help")
 		if code := p.exit(); code != exitOK {

@@ -18,6 +18,7 @@ type client struct {
 	from    []netip.AddrPort
 	next    int // of from
 	pattern []byte
+	request []byte // what a transaction asks; of bulk nothing
 	handler event.Handler
 
 	sessions []*session
@@ -35,6 +36,7 @@ type client struct {
 const (
 	openBatch = 32
 	openPause = 200 * time.Microsecond
+	openAhead = 1024 // that are dialled and not open: a listener bounds them, too
 )
 
 // Run makes a load from all shards of the stack and returns what came of it. The
@@ -65,7 +67,7 @@ func Run(ctx context.Context, s *mtcp.Stack, spec Spec) (*Result, error) {
 		}
 		total.add(&c.final)
 	}
-	if total.Connections == 0 && spec.Work != Requests && total.FirstError != "" {
+	if total.Connections == 0 && spec.Work != Requests && spec.Work != HTTP && total.FirstError != "" {
 		err = errors.Join(err, errors.New("traffic: "+total.FirstError))
 	}
 	return total, err
@@ -111,6 +113,10 @@ func newClient(spec *Spec, l *event.Loop) *client {
 		pattern: newPattern(),
 		r:       Result{Latency: newHistogram()}, final: Result{Latency: newHistogram()},
 	}
+	c.request = c.pattern[:min(spec.Size, patternPeriod)]
+	if spec.Work == HTTP || spec.Work == HTTPClose {
+		c.request = get(spec.Work == HTTPClose)
+	}
 	for _, a := range spec.From {
 		c.from = append(c.from, netip.AddrPortFrom(a, 0))
 	}
@@ -154,6 +160,9 @@ func (c *client) open(*event.Loop) {
 	if c.stopped || n == 0 {
 		return
 	}
+	if !c.spec.Work.each() && c.spec.PerConnection == 0 { // those stay open
+		n = min(n, max(0, openAhead-(len(c.sessions)-c.r.Open)))
+	}
 	for range n {
 		s := &session{client: c}
 		c.sessions = append(c.sessions, s)
@@ -164,8 +173,14 @@ func (c *client) open(*event.Loop) {
 
 // count ends the warm-up.
 func (c *client) count() {
-	open := c.r.Open
-	c.r = Result{Latency: newHistogram(), Open: open, FirstError: c.r.FirstError}
+	old := c.r
+	c.r = Result{
+		Latency: newHistogram(), Open: old.Open, FirstError: old.FirstError,
+		All: old.Transactions, AllOpened: old.Connections, AllOctets: old.Octets,
+	}
+	for _, s := range c.sessions {
+		s.share = 0
+	}
 	c.counting = true
 	c.began = c.loop.Now()
 }
@@ -175,6 +190,12 @@ func (c *client) stop() {
 	if c.counting {
 		c.final = c.r
 		c.final.Elapsed = c.loop.Now() - c.began
+		c.final.All += c.final.Transactions
+		c.final.AllOpened += c.final.Connections
+		c.final.AllOctets += c.final.Octets
+		for _, s := range c.sessions {
+			c.final.Shares.add(s.share)
+		}
 	}
 	c.counting, c.stopped = false, true
 }

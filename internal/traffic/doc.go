@@ -9,6 +9,8 @@
 //	client.go   connections at work: the closed loop
 //	rate.go     the open loop
 //	session.go  one place of the load, connection after connection
+//	http.go     what a place asks a web server, and how its answer begins
+//	options.go  what a connection has negotiated
 //	server.go   what answers, by the event door
 //	goserver.go the same by the net door, for any net.Listener
 package traffic

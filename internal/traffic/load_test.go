@@ -3,7 +3,11 @@ package traffic
 import (
 	"context"
 	"fmt"
+	"math"
+	"net"
+	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,12 +54,11 @@ func TestRun_EveryWorkOverBothDoors(t *testing.T) {
 			g := NewGoServer(64)
 			t.Cleanup(g.Close)
 			for _, port := range []int{PortRequests, PortShort, PortOut, PortIn} {
-				l, err := server.Listen(context.Background(), "tcp", fmt.Sprintf(":%d", port))
-				if err != nil {
-					t.Fatal(err)
-				}
-				go g.Serve(l, port)
+				go g.Serve(listen(t, server, port), port)
 			}
+			web := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(g.answer) })}
+			t.Cleanup(func() { web.Close() })
+			go web.Serve(listen(t, server, PortHTTP))
 		}
 		for _, spec := range []Spec{
 			{Work: Requests, Connections: 20},
@@ -66,6 +69,9 @@ func TestRun_EveryWorkOverBothDoors(t *testing.T) {
 			{Work: Out, Connections: 3},
 			{Work: In, Connections: 3},
 			{Work: Idle, Connections: 100},
+			{Work: HTTP, Connections: 10},
+			{Work: HTTP, Connections: 10, Rate: 2000},
+			{Work: HTTPClose, Connections: 10},
 		} {
 			spec.Server, spec.From, spec.Size, spec.Duration = serverIP, from, 64, 200*time.Millisecond
 			name := fmt.Sprintf("%s/%v/%d/%.0f", door, spec.Work, spec.PerConnection, spec.Rate)
@@ -80,17 +86,35 @@ func TestRun_EveryWorkOverBothDoors(t *testing.T) {
 	}
 }
 
+func listen(t *testing.T, s *mtcp.Stack, port int) net.Listener {
+	t.Helper()
+	l, err := s.Listen(context.Background(), "tcp", fmt.Sprintf(":%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 func checkResult(t *testing.T, s *Spec, r *Result) {
 	t.Helper()
 	if r.Errors > 0 || r.Wrong > 0 {
 		t.Errorf("%d errors (%s), %d wrong answers", r.Errors, r.FirstError, r.Wrong)
 	}
+	if r.All < r.Transactions || r.AllOpened < r.Connections || r.AllOctets < r.Octets {
+		t.Errorf("%d of all %d transactions, %d of all %d connections, %d of all %d octets", r.Transactions, r.All, r.Connections, r.AllOpened, r.Octets, r.AllOctets)
+	}
+	if j := r.Shares.Jain(); s.Work != Idle && s.Rate == 0 && (j < 1/r.Shares.N-1e-9 || j > 1+1e-9 || r.Shares.N != float64(s.Connections)) {
+		t.Errorf("Jain's index of %v is %v", r.Shares, j)
+	}
+	if sum := r.Shares.Sum; s.Work == Out && sum != float64(r.Octets) || s.Work == Requests && sum != float64(r.Transactions) {
+		t.Errorf("the shares add up to %v of %d transactions, %d octets", sum, r.Transactions, r.Octets)
+	}
 	switch s.Work {
-	case Requests, Short:
+	case Requests, Short, HTTP, HTTPClose:
 		if r.Transactions == 0 || uint64(r.Latency.TotalCount()+int64(s.Connections)) < r.Transactions { // the warm-up began some
 			t.Errorf("%d transactions, %d latencies", r.Transactions, r.Latency.TotalCount())
 		}
-		if s.Work == Short && r.Connections == 0 {
+		if s.Work.each() && r.Connections == 0 {
 			t.Error("no connections")
 		}
 	case Out, In:
@@ -179,5 +203,56 @@ func TestRun_WithoutAnyTechnique(t *testing.T) {
 			}
 			checkResult(t, &spec, r)
 		}
+	}
+}
+
+// TestRun_SeesAWebServerThatRefuses has one that says 404.
+func TestRun_SeesAWebServerThatRefuses(t *testing.T) {
+	client, server, _ := stacks(t, 1)
+	web := &http.Server{Handler: http.NotFoundHandler()}
+	t.Cleanup(func() { web.Close() })
+	go web.Serve(listen(t, server, PortHTTP))
+	r, err := Run(context.Background(), client, Spec{Work: HTTP, Server: serverIP, Connections: 1, Size: 19, Duration: 50 * time.Millisecond})
+	if err != nil || r.Errors == 0 || r.FirstError != errStatus.Error() || r.Wrong == 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestJain_IsOneWhenAllHaveTheSame(t *testing.T) {
+	for _, c := range []struct {
+		shares []uint64
+		want   float64
+	}{
+		{[]uint64{7, 7, 7}, 1},
+		{[]uint64{9, 0, 0, 0}, .25},
+		{[]uint64{1, 2, 3}, 36.0 / 42},
+		{[]uint64{0, 0}, 0},
+		{nil, 0},
+	} {
+		var s Shares
+		for _, n := range c.shares {
+			s.add(n)
+		}
+		if got := s.Jain(); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("of %v it is %v, want %v", c.shares, got, c.want)
+		}
+	}
+}
+
+func TestNegotiated_SaysWhatBothEndsAgreedOn(t *testing.T) {
+	client, server, _ := stacks(t, 2)
+	if err := Serve(server, 64); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := client.DialContext(t.Context(), "tcp4", netip.AddrPortFrom(serverIP, PortRequests).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Negotiated(client, conn)
+	if err != nil || !strings.HasPrefix(got, "MSS 1448, SACK, timestamps, window scale ") {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := conn.Write([]byte("x")); err == nil {
+		t.Error("the connection is still open")
 	}
 }

@@ -68,7 +68,7 @@ func (a *arrivals) serve() {
 		c.idle = c.idle[:len(c.idle)-1]
 		s.begun = a.waiting[a.first]
 		a.first++
-		if c.spec.Work == Short {
+		if c.spec.Work.each() {
 			s.dial()
 		} else if s.conn.IsOpen() {
 			s.ask()

@@ -17,6 +17,8 @@ type session struct {
 	sent   int           // octets of the request, or of the stream
 	got    int           // octets of the answer, or of the stream
 	left   int           // requests to come on this connection
+	share  uint64        // what this place has had of what counts
+	end    uint8         // octets seen of the empty line that ends a header of HTTP
 	asking bool          // an answer is to come
 	isOpen bool
 }
@@ -49,7 +51,7 @@ func (s *session) again() {
 	c := s.client
 	switch {
 	case c.stopped:
-	case c.spec.Rate > 0 && c.spec.Work == Short:
+	case c.spec.Rate > 0 && c.spec.Work.each():
 		c.rest(s)
 	default:
 		s.begun = c.loop.Now()
@@ -64,9 +66,9 @@ func (s *session) opened(x event.Conn) {
 	c.r.Connections++
 	s.left = c.spec.PerConnection
 	switch c.spec.Work {
-	case Short:
+	case Short, HTTPClose:
 		s.ask()
-	case Requests:
+	case Requests, HTTP:
 		if c.spec.Rate > 0 {
 			c.rest(s)
 			return
@@ -80,7 +82,7 @@ func (s *session) opened(x event.Conn) {
 
 // ask begins a transaction.
 func (s *session) ask() {
-	s.sent, s.got, s.asking = 0, 0, true
+	s.sent, s.got, s.end, s.asking = 0, 0, 0, true
 	s.write(s.conn)
 }
 
@@ -88,21 +90,35 @@ func (s *session) ask() {
 // for.
 func (s *session) write(x event.Conn) {
 	c := s.client
-	for {
-		n := patternPeriod
-		if c.spec.Work != In {
-			if !s.asking || s.sent == c.spec.Size {
-				return
-			}
-			n = min(n, c.spec.Size-s.sent)
-		}
-		at := s.sent % patternPeriod
-		wrote := x.Write(c.pattern[at : at+n])
+	if c.spec.Work == In {
+		s.stream(x)
+		return
+	}
+	size := c.spec.Size
+	if c.spec.Work == HTTP || c.spec.Work == HTTPClose {
+		size = len(c.request)
+	}
+	for s.asking && s.sent < size {
+		at := s.sent % len(c.request)
+		n := min(len(c.request)-at, size-s.sent)
+		wrote := x.Write(c.request[at : at+n])
 		s.sent += wrote
-		if c.spec.Work == In {
-			c.r.Octets += uint64(wrote)
-		}
 		if wrote < n {
+			return
+		}
+	}
+}
+
+// stream sends without end.
+func (s *session) stream(x event.Conn) {
+	c := s.client
+	for {
+		at := s.sent % patternPeriod
+		wrote := x.Write(c.pattern[at : at+patternPeriod])
+		s.sent += wrote
+		s.share += uint64(wrote)
+		c.r.Octets += uint64(wrote)
+		if wrote < patternPeriod {
 			return
 		}
 	}
@@ -112,6 +128,10 @@ func (s *session) write(x event.Conn) {
 func (s *session) readable(x event.Conn) {
 	c := s.client
 	for p := x.Peek(); len(p) > 0; p = x.Peek() {
+		if n := s.header(p); n > 0 {
+			x.Discard(n)
+			continue
+		}
 		if len(p) > patternPeriod {
 			p = p[:patternPeriod]
 		}
@@ -127,7 +147,9 @@ func (s *session) readable(x event.Conn) {
 		s.got += len(p)
 		c.r.Octets += uint64(len(p))
 		x.Discard(len(p))
-		if c.spec.Work != Out && s.got == c.spec.Size {
+		if c.spec.Work == Out {
+			s.share += uint64(len(p))
+		} else if s.got == c.spec.Size {
 			s.answered(x)
 		}
 	}
@@ -138,12 +160,13 @@ func (s *session) answered(x event.Conn) {
 	c := s.client
 	now := c.loop.Now()
 	s.asking = false
+	s.share++
 	c.r.Transactions++
 	if c.counting && s.begun >= c.began { // not what the warm-up began
 		c.r.Latency.RecordValue(max(int64(now-s.begun), 1)) // beyond a minute it is not recorded
 	}
 	switch {
-	case c.spec.Work == Short: // the server closes
+	case c.spec.Work.each(): // the server closes
 	case s.left == 1:
 		x.Close()
 	case c.stopped:

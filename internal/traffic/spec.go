@@ -14,14 +14,18 @@ type Work uint8
 
 // The kinds.
 const (
-	Requests Work = iota // request and answer on kept connections
-	Short                // a connection for each, or for each few
-	Out                  // the server sends without end
-	In                   // the server reads without end
-	Idle                 // connections that do nothing
+	Requests  Work = iota // request and answer on kept connections
+	Short                 // a connection for each, or for each few
+	Out                   // the server sends without end
+	In                    // the server reads without end
+	Idle                  // connections that do nothing
+	HTTP                  // GET and its answer on kept connections
+	HTTPClose             // a connection for each, "Connection: close"
 )
 
-var workNames = [...]string{Requests: "requests", Short: "short", Out: "out", In: "in", Idle: "idle"}
+var workNames = [...]string{
+	Requests: "requests", Short: "short", Out: "out", In: "in", Idle: "idle", HTTP: "http", HTTPClose: "http-close",
+}
 
 func (w Work) String() string { return workNames[w] }
 
@@ -33,8 +37,15 @@ func (w *Work) UnmarshalText(b []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is no kind of load: requests, short, out, in or idle", b)
+	return fmt.Errorf("%q is no kind of load: requests, short, out, in, idle, http or http-close", b)
 }
+
+// each is whether a connection is for one transaction, after which the server
+// closes.
+func (w Work) each() bool { return w == Short || w == HTTPClose }
+
+// bulk is whether there are no transactions.
+func (w Work) bulk() bool { return w == Out || w == In || w == Idle }
 
 // The ports of the server.
 const (
@@ -78,7 +89,7 @@ func (s *Spec) check() error {
 		return fmt.Errorf("traffic: %d connections: 1 to %d are possible", s.Connections, MaxConnections)
 	case s.Size < 1 || s.Size > MaxSize:
 		return fmt.Errorf("traffic: %d octets: 1 to %d are possible", s.Size, MaxSize)
-	case s.Rate < 0 || s.Rate > 0 && s.Work != Requests && s.Work != Short:
+	case s.Rate < 0 || s.Rate > 0 && s.Work.bulk():
 		return errors.New("traffic: a rate can be given for requests and short connections only")
 	case s.Rate > 0 && s.Work == Requests && s.PerConnection > 0:
 		return errors.New("traffic: a rate goes with kept connections or with short ones")
@@ -97,6 +108,8 @@ func (s *Spec) port() uint16 {
 		return PortOut
 	case In:
 		return PortIn
+	case HTTP, HTTPClose:
+		return PortHTTP
 	default:
 		return PortRequests
 	}
@@ -113,10 +126,34 @@ type Result struct {
 	FirstError   string
 	Wrong        uint64 // answers with an octet that was not as it should be
 	Late         uint64 // open loop: transactions that were given up, too many being due
+	All          uint64 // transactions, connections and octets since the load
+	AllOpened    uint64 // began, the warm-up's among them
+	AllOctets    uint64
+
+	// Shares are what each place of the load had: its transactions, of bulk its
+	// octets.
+	Shares Shares
 
 	// Latency is from when a transaction began, or in an open loop was due, to
 	// its last octet, in ns: with the opening of the connection if that is short.
 	Latency *hdrhistogram.Histogram
+}
+
+// Shares are numbers as Jain's index of fairness needs them.
+type Shares struct{ N, Sum, Squares float64 }
+
+func (s *Shares) add(share uint64) {
+	f := float64(share)
+	s.N, s.Sum, s.Squares = s.N+1, s.Sum+f, s.Squares+f*f
+}
+
+// Jain is their index of fairness: 1 when all have the same, 1/n when one has all;
+// 0 when there is nothing to share.
+func (s *Shares) Jain() float64 {
+	if s.Squares == 0 {
+		return 0
+	}
+	return s.Sum * s.Sum / (s.N * s.Squares)
 }
 
 // PerSecond is the rate of a count.
@@ -140,6 +177,12 @@ func (r *Result) add(o *Result) {
 	r.Errors += o.Errors
 	r.Wrong += o.Wrong
 	r.Late += o.Late
+	r.All += o.All
+	r.AllOpened += o.AllOpened
+	r.AllOctets += o.AllOctets
+	r.Shares.N += o.Shares.N
+	r.Shares.Sum += o.Shares.Sum
+	r.Shares.Squares += o.Shares.Squares
 	if r.FirstError == "" {
 		r.FirstError = o.FirstError
 	}

@@ -1,0 +1,152 @@
+// mtcp bench yard: what the machine itself gives in the same minute: frames over
+// memif between two processes without any stack, and copies.
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/mtcp-go/mtcp/internal/link"
+	"github.com/mtcp-go/mtcp/internal/link/memif"
+)
+
+type benchYardCmd struct {
+	Socket   string        `required:"" help:"Where the two sides meet."`
+	Echo     bool          `help:"Send back what comes, until the input ends."`
+	Copy     bool          `help:"Measure copies, with nobody at the other end."`
+	Size     int           `default:"64" help:"Octets of a frame."`
+	Duration time.Duration `default:"500ms" help:"How long to measure each."`
+}
+
+// A yardReport is what the measuring side prints: millions a second.
+type yardReport struct{ EchoMpps, CopyMpps float64 }
+
+const (
+	yardBatch  = 32
+	yardFlight = 128 // frames on their way
+)
+
+// Run is one side.
+func (c *benchYardCmd) Run(t *terminal) error {
+	if c.Size < 60 || c.Size > 1514 {
+		return usageError(fmt.Sprintf("--size: a frame of %d octets is out of range (60 to 1514)", c.Size))
+	}
+	if c.Copy {
+		return json.NewEncoder(t.out).Encode(yardReport{CopyMpps: yardCopy(c.Size, c.Duration)})
+	}
+	up := make(chan struct{}, 1)
+	role := memif.Slave
+	if c.Echo {
+		role = memif.Master
+	}
+	d, err := memif.Open(memif.Config{Socket: c.Socket, Role: role, Changed: func(is bool, _ string) {
+		if is {
+			select {
+			case up <- struct{}{}:
+			default:
+			}
+		}
+	}})
+	if err != nil {
+		return err
+	}
+	served := make(chan struct{})
+	go func() { defer close(served); d.Serve() }()
+	defer func() { d.Close(); <-served }()
+	runtime.LockOSThread()
+	if c.Echo {
+		ended := make(chan struct{})
+		go func() { defer close(ended); io.Copy(io.Discard, os.Stdin) }() // the parent closes it
+		yardEcho(d.Queue(0), ended)
+		return nil
+	}
+	select {
+	case <-up:
+	case <-time.After(startPatience):
+		return errors.New("nobody at the other end of the yardstick")
+	}
+	return json.NewEncoder(t.out).Encode(yardReport{EchoMpps: yardMeasure(d.Queue(0), c.Size, c.Duration)})
+}
+
+// yardEcho sends back all frames.
+func yardEcho(q *memif.Queue, ended <-chan struct{}) {
+	var rx, tx [yardBatch]link.Frame
+	for {
+		n := q.Recv(0, rx[:])
+		for k := 0; k < n; {
+			m := q.Reserve(tx[:n-k])
+			for i := range m {
+				tx[i].Bytes = tx[i].Bytes[:copy(tx[i].Bytes, rx[k+i].Bytes)]
+			}
+			if m > 0 {
+				q.Send(0, tx[:m])
+			} else if isClosed(ended) {
+				break
+			}
+			k += m
+		}
+		q.Release(rx[:n])
+		if n == 0 && isClosed(ended) {
+			return
+		}
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// yardMeasure keeps frames on their way, and returns millions a second that came
+// back.
+func yardMeasure(q *memif.Queue, size int, d time.Duration) float64 {
+	var tx, rx [yardBatch]link.Frame
+	n, out := 0, 0
+	begin := time.Now()
+	for time.Since(begin) < d {
+		for range 64 { // between two looks at the clock
+			if out < yardFlight {
+				k := q.Reserve(tx[:])
+				for i := range k {
+					tx[i].Bytes = tx[i].Bytes[:size]
+				}
+				if k > 0 {
+					q.Send(0, tx[:k])
+					out += k
+				}
+			}
+			k := q.Recv(0, rx[:])
+			q.Release(rx[:k])
+			n, out = n+k, out-k
+		}
+	}
+	return float64(n) / time.Since(begin).Seconds() / 1e6
+}
+
+// yardCopy copies pieces through 64 MiB, and returns millions a second.
+func yardCopy(size int, d time.Duration) float64 {
+	from, to := make([]byte, 32<<20), make([]byte, 32<<20)
+	n, at := 0, 0
+	begin := time.Now()
+	for time.Since(begin) < d {
+		for range 1024 {
+			if at+size > len(from) {
+				at = 0
+			}
+			copy(to[at:at+size], from[at:at+size])
+			at += size
+			n++
+		}
+	}
+	return float64(n) / time.Since(begin).Seconds() / 1e6
+}
