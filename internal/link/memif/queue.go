@@ -42,6 +42,7 @@ type Queue struct {
 	txAt     uint16 // the index of the next one to send
 	txFree   uint16 // known to be free from there
 	cut      bool   // the rest of a packet that was dropped is to come
+	warmed   byte   // what warm has read, so that it is read
 	now      mono.Time
 	fullFrom mono.Time // when the transmit ring was first seen full, 0 if it is not
 	rx, tx   frames
@@ -118,6 +119,7 @@ func (q *Queue) arrivals() uint16 {
 func (q *Queue) receive(rx []link.Frame, n uint16) int {
 	first, have, octets := q.rx.next, 0, 0
 	at := q.rxAt
+	q.warm(at, min(int(n), len(rx)))
 	for end := at + n; at != end && have < len(rx); {
 		d := q.pair.rx.load(at)
 		b := q.arrived(&d, at)
@@ -146,20 +148,43 @@ func (q *Queue) receive(rx []link.Frame, n uint16) int {
 	return have
 }
 
-// arrived returns what a descriptor names. When that is not in the peer's memory
-// it lets go of the peer and returns nil.
-func (q *Queue) arrived(d *descriptor, at uint16) []byte {
-	if !q.slave {
-		if b := within(q.peer.regions, d); b != nil {
-			return b
+// warm touches the packets of n descriptors, all of them before the first is
+// copied, so that their ways here from the other core's cache overlap. Nothing
+// depends on what it reads.
+func (q *Queue) warm(at uint16, n int) {
+	var seen byte
+	for range n {
+		d := q.pair.rx.load(at)
+		b := q.named(&d, at)
+		at++
+		if len(b) == 0 {
+			break
 		}
-	} else if d.length <= q.pair.buffer {
+		seen ^= b[0] ^ b[min(cacheLine, len(b)-1)] ^ b[len(b)-1]
+	}
+	q.warmed = seen
+}
+
+// named returns what a descriptor names, nil when that is not in the peer's memory.
+func (q *Queue) named(d *descriptor, at uint16) []byte {
+	switch {
+	case !q.slave:
+		return within(q.peer.regions, d)
+	case d.length <= q.pair.buffer:
 		// The buffers are ours: only the length is the master's to say.
 		from := q.pair.rxOwn + uint32(at&(q.pair.rx.size()-1))*q.pair.stride
 		return q.peer.regions[0][from : from+d.length]
 	}
-	q.blame(faultReceiveBuffer)
 	return nil
+}
+
+// arrived is named, and lets go of a peer that names what is not its own.
+func (q *Queue) arrived(d *descriptor, at uint16) []byte {
+	b := q.named(d, at)
+	if b == nil {
+		q.blame(faultReceiveBuffer)
+	}
+	return b
 }
 
 // assemble puts a packet together from a chain of descriptors, of which b is
