@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/mtcp-go/mtcp/internal/link/mem"
 	"github.com/mtcp-go/mtcp/internal/posix"
@@ -179,6 +181,35 @@ func TestHost_CallsCanBeGivenUp(t *testing.T) {
 		t.Error("the call goes on without its caller")
 	}
 	c.ask("Close", `fd: 3`, ``)
+}
+
+// Calls are made at the time at which they come, not at that of the last round.
+func TestWorld_CallsWaitNoLessThanTheySay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, err := mem.New(mem.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := newWorld(posix.Config{Address: wire.IPv4Prefix{Addr: 10<<24 | 2, Bits: 24}, Link: m.Side(0).Queue(0)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- w.run(ctx) }()
+		for _, idle := range []time.Duration{300 * time.Millisecond, 1700 * time.Millisecond} {
+			time.Sleep(idle)
+			began := time.Now()
+			w.call(ctx, func(h *posix.Host) *posix.Call { return h.Poll(nil, 3*time.Second) })
+			if d := time.Since(began); d != 3*time.Second {
+				t.Errorf("after %v of quiet: %v", idle, d)
+			}
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestDescription_IsWhatAnInterfaceHas(t *testing.T) {

@@ -47,24 +47,25 @@ func (w *world) run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, w.queue.Wake)
 	defer stop()
 	for ctx.Err() == nil {
-		w.begin()
-		sleep := w.host.Step(posix.Start + time.Since(w.started))
+		sleep := w.host.Step(posix.Start + time.Since(w.started)) // first, so that calls find the right time
+		began := w.begin()
 		w.finish()
-		if sleep > 0 {
+		if sleep > 0 && !began {
 			w.queue.Wait(min(sleep, maxSleep))
 		}
 	}
 	return errors.Join(w.host.Close())
 }
 
-// begin makes the calls that were asked for.
-func (w *world) begin() {
+// begin makes the calls that were asked for. It reports whether there were any.
+func (w *world) begin() (any bool) {
 	for {
 		select {
 		case f := <-w.asked:
 			f()
+			any = true
 		default:
-			return
+			return any
 		}
 	}
 }
