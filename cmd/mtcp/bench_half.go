@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -42,6 +43,7 @@ type halfFlags struct {
 	RingMemory  int    `placeholder:"MIB" help:"Ring memory per shard, MiB (default the stack's)."`
 	Congestion  string `default:"cubic" help:"Congestion control: cubic or newreno."`
 	JSON        bool   `help:"Print JSON, a line each."`
+	Profile     string `placeholder:"FILE" help:"Write a CPU profile to FILE, for go tool pprof."`
 
 	techniqueFlags
 
@@ -132,6 +134,24 @@ func confine(cores []int) error {
 	return nil
 }
 
+// profile begins the CPU profile that was asked for; the answer ends it.
+func (f *halfFlags) profile() (end func(), err error) {
+	if f.Profile == "" {
+		return func() {}, nil
+	}
+	out, err := os.Create(f.Profile)
+	if err != nil {
+		return nil, fmt.Errorf("--profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return nil, errors.Join(fmt.Errorf("--profile: %w", err), out.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		out.Close()
+	}, nil
+}
+
 type benchServeCmd struct {
 	halfFlags
 	Door string `default:"event" enum:"event,net" help:"event: handlers on the shard; net: a goroutine for each connection."`
@@ -154,6 +174,11 @@ func (c *benchServeCmd) Run(t *terminal) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1)
 	defer signal.Stop(signals)
+	profiled, err := c.profile()
+	if err != nil {
+		return err
+	}
+	defer profiled()
 	// Goroutines run where their shard does only if it has no thread to itself.
 	c.together = c.Door == "net" && len(c.CPU) > 0
 	s, err := c.door()
@@ -302,6 +327,11 @@ func (c *benchLoadCmd) Run(t *terminal) (err error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	profiled, err := c.profile()
+	if err != nil {
+		return err
+	}
+	defer profiled()
 	s, from, server, err := c.sides()
 	if err != nil {
 		return err
