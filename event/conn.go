@@ -22,6 +22,9 @@ func (c Conn) live() *entry {
 	if c.loop == nil {
 		return nil
 	}
+	if c.handle == c.loop.present {
+		return c.loop.presentEntry
+	}
 	i, ok := c.loop.shard.Find(c.handle)
 	if !ok {
 		return nil

@@ -108,6 +108,7 @@ func (l *Loop) run(e *entry, f func(Conn), c Conn) {
 		return
 	}
 	if f != nil {
+		l.present, l.presentEntry = c.handle, e
 		l.enter()
 		l.call(f, c)
 	}
@@ -139,6 +140,9 @@ func (l *Loop) panicked(r any) {
 func (l *Loop) end(e *entry, c Conn, err error, abort bool) {
 	i := c.handle.Index()
 	e.open = false
+	if c.handle == l.present {
+		l.present, l.presentEntry = 0, nil
+	}
 	if l.ticks != nil {
 		l.ticks.Cancel(uint32(i))
 	}

@@ -374,3 +374,30 @@ func TestListen_FitsIntoASmallBudget(t *testing.T) {
 		}
 	}
 }
+
+// Within a call its connection is found by a shorter way, which must not lead to
+// one that has its place meanwhile.
+func TestAbort_TheNameIsNobodysAtOnce(t *testing.T) {
+	w := newWorld(t, 1)
+	w.listen(t, &Handler{})
+	found := make(chan string, 1)
+	on(t, w.client, 0, func(l *Loop) {
+		l.Dial(server(80), &Handler{Open: func(c Conn) {
+			c.Abort()
+			next, err := l.Dial(server(80), &Handler{}, nil)
+			switch {
+			case err != nil:
+				found <- err.Error()
+			case c.IsOpen() || c.Write([]byte("x")) > 0:
+				found <- "the connection that was aborted is open"
+			case !next.IsOpen():
+				found <- "the next one is not"
+			default:
+				found <- ""
+			}
+		}}, nil)
+	})
+	if why := wait(t, "the connection opens", found); why != "" {
+		t.Error(why)
+	}
+}

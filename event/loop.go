@@ -38,6 +38,9 @@ type Loop struct {
 	shard  *shard.Shard
 	number int
 
+	present      slab.Handle // of the connection whose handler ran last, 0 if that has closed it
+	presentEntry *entry
+
 	pages  []*[pageLength]entry // by slot; a page is made with its first entry
 	live   int
 	ticks  *wheel.Wheel // of connections, made with the first SetTick

@@ -151,6 +151,7 @@ func (s *session) readable(x event.Conn) {
 			s.share += uint64(len(p))
 		} else if s.got == c.spec.Size {
 			s.answered(x)
+			return // what comes beyond that comes too early, and will be seen
 		}
 	}
 }
