@@ -119,7 +119,9 @@ func (q *Queue) arrivals() uint16 {
 func (q *Queue) receive(rx []link.Frame, n uint16) int {
 	first, have, octets := q.rx.next, 0, 0
 	at := q.rxAt
-	q.warm(at, min(int(n), len(rx)))
+	if n := min(int(n), len(rx)); n > 1 { // the copy itself brings a lone one
+		q.warm(at, n)
+	}
 	for end := at + n; at != end && have < len(rx); {
 		d := q.pair.rx.load(at)
 		b := q.arrived(&d, at)
