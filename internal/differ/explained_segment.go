@@ -104,7 +104,10 @@ func windowReasons() []Reason {
 			"RFC 9293 §3.10.7.4: the segment is trimmed to the window; Linux takes all or nothing of it",
 			stop, func(d *Difference) bool {
 				return d.isText() && d.end() > d.facts().Edge && d.facts().Seq < d.facts().Edge
-			}, nil,
+			},
+			func(d *Difference) bool {
+				return d.isText() && d.end() > d.facts().Edge && d.facts().Seq < d.facts().Edge
+			},
 		},
 	}
 }
