@@ -17,6 +17,20 @@ func flowReasons() []Reason {
 			}, nil,
 		},
 		{
+			"the window of a segment that was trimmed",
+			"RFC 9293 §3.10.7.4, first: it begins at RCV.NXT then, so it is new; Linux compares the number that it came with",
+			stop, func(d *Difference) bool {
+				return d.sameSending() && d.any(func(s *Step, f *Facts) bool { return s.Seg.Window != normalWindow && f.Seq < f.Next && s.Seg.Len > 0 })
+			}, nil,
+		},
+		{
+			"a little text at the end of the window",
+			"MUST-38: not less than a segment, unless it is all there is; Linux sends it if nothing small is in flight",
+			stop, func(d *Difference) bool {
+				return d.sameState() && d.sameBut(dropText) && sends(d.Kernel, "text") && d.any(func(s *Step, _ *Facts) bool { return s.Seg.Window < normalWindow })
+			}, nil,
+		},
+		{
 			"RST beyond a window that shrank",
 			"RFC 9293 §3.10.5: SEQ=SND.NXT; Linux takes the edge of the peer's window",
 			stop, func(d *Difference) bool {

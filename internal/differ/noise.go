@@ -68,7 +68,7 @@ func (g *generator) holes() (steps []Step) {
 	n := int32(pick(g, 10, 100, 536, 1000))
 	for range 1 + g.IntN(4) {
 		s := g.data()
-		s.SeqOff, s.Len = n*int32(1+g.IntN(6)), uint16(n*int32(1+g.IntN(2)))
+		s.SeqOff, s.Len = n*int32(1+g.IntN(6)), uint16(n*pick(g, int32(1), 1, 2)/pick(g, int32(1), 2))
 		if g.chance(0.2) {
 			s.SeqOff -= n / 2
 		}
@@ -76,7 +76,7 @@ func (g *generator) holes() (steps []Step) {
 	}
 	for range 1 + g.IntN(3) {
 		s := g.data()
-		s.Len = uint16(n * int32(1+g.IntN(2)))
+		s.Len = uint16(n * pick(g, int32(1), 1, 2, 3))
 		steps = append(steps, Step{Seg: s})
 	}
 	return append(steps, call(Read, 1<<17))
