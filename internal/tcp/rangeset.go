@@ -10,7 +10,7 @@ import "github.com/mtcp-go/mtcp/internal/seq"
 //	├────┤      ├─────────┤   ...    ├──┤
 type rangeSet struct {
 	n      uint16
-	recent [3]seq.Value // starts of ranges reported before, latest first
+	recent [4]seq.Value // starts of ranges reported before, latest first
 	r      [maxRanges]seq.Range
 }
 
@@ -19,7 +19,7 @@ type RangeSet = rangeSet
 
 func (s *rangeSet) reset() {
 	s.n = 0
-	s.recent = [3]seq.Value{}
+	s.recent = [4]seq.Value{}
 }
 
 // octets returns how many numbers the set holds.
@@ -143,7 +143,7 @@ func (s *rangeSet) last() seq.Range { return s.r[s.n-1] }
 // have become part of it are no longer remembered, so that older ones are.
 func (s *rangeSet) note(r seq.Range) {
 	was := s.recent
-	s.recent = [3]seq.Value{r.First, r.First, r.First}
+	s.recent = [4]seq.Value{r.First, r.First, r.First, r.First}
 	k := 1
 	for _, x := range was {
 		if k < len(s.recent) && !r.Contains(x) {

@@ -150,6 +150,16 @@ func TestSACK_BlocksThatMergedHideNoOlderOnes(t *testing.T) {
 	r.out(". 1 ack 11 sack 591:611,501:511,1201:1211")
 }
 
+func TestSACK_TheFourLatestWithoutATimestamp(t *testing.T) {
+	r := established(t, sackSYN, nil)
+	for _, at := range []int{9001, 101, 7001, 3001, 501} {
+		r.in(fmt.Sprintf("P. %d:%d ack 1", at, at+100))
+		r.collect()
+	}
+	r.in("P. 1:11 ack 1")
+	r.out(". 1 ack 11 sack 501:601,3001:3101,7001:7101,101:201")
+}
+
 func TestSACK_ThreeBlocksBesideATimestamp(t *testing.T) {
 	r := established(t, fullSYN, nil)
 	for _, at := range []int{1001, 3001, 5001, 7001} {
