@@ -60,6 +60,9 @@ func Compare(s *Sequence, kernel, ours Trace, reasons []Reason, explained func(r
 var (
 	numbers = regexp.MustCompile(`-?\d+`)
 	blocks  = regexp.MustCompile(` \[[^,]+,[^)]+\)`)
+	// An acknowledgment with its first block.
+	firstBlock = regexp.MustCompile(`^(ACK -?\d+) \[[^)]*\)`)
+
 	sending = regexp.MustCompile(`^(again|text|FIN) .*$`)
 	text    = regexp.MustCompile(`^text \d+\.\.\d+$`)
 	echo    = regexp.MustCompile(` ecr=-?\d+| ts`)

@@ -135,6 +135,9 @@ func (d *Difference) sameSending() bool {
 		return false
 	}
 	kernel, ours := changed(d.Kernel.Sent, dropSending), changed(d.Ours.Sent, dropSending)
+	if slices.Equal(kernel, ours) {
+		return true
+	}
 	news := ""
 	if d.step().Op == Inject {
 		news = fmt.Sprintf("ACK %d", d.facts().Next)
@@ -159,6 +162,12 @@ func sends(o Observation, what string) bool {
 // sentAgain reports that something was sent again before.
 func (d *Difference) sentAgain() bool {
 	return slices.ContainsFunc(d.Kernels[:d.At], func(o Observation) bool { return sends(o, "again") })
+}
+
+// shrinksAlone reports a smaller window in a segment that is neither newer than the
+// one before nor acknowledges anything new.
+func shrinksAlone(s *Step, f *Facts) bool {
+	return s.Seg.Flags.Has(wire.ACK) && s.Seg.Window > 0 && s.Seg.Window < normalWindow && !f.NewSeq && f.Ack <= f.Old
 }
 
 func hasSACK(s *Step, _ *Facts) bool { return len(s.Seg.SACK) > 0 }

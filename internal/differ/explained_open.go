@@ -115,7 +115,10 @@ func receivedReasons() []Reason {
 			stop, func(d *Difference) bool {
 				return d.Before == "SYN-RECEIVED" && d.isSegment(wire.SYN|wire.ACK, wire.RST) && d.facts().Seq == d.facts().Next-1 &&
 					only(d.Kernel.Sent, "ACK") && d.Kernel.State == d.Before
-			}, nil,
+			},
+			func(d *Difference) bool {
+				return d.Before == "SYN-RECEIVED" && d.isSegment(wire.SYN|wire.ACK, wire.RST) && d.facts().Seq == d.facts().Next-1
+			},
 		},
 		{
 			"SYN in SYN-RECEIVED",

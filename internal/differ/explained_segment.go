@@ -4,6 +4,7 @@ package differ
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
@@ -34,7 +35,10 @@ func orderReasons() []Reason {
 			stop, func(d *Difference) bool {
 				return d.isSegment(wire.ACK, wire.RST|wire.SYN) && d.facts().Ack < d.facts().Old && d.facts().Ack < 1 &&
 					only(d.Kernel.Sent, "ACK") && d.Kernel.State == d.Before
-			}, nil,
+			},
+			func(d *Difference) bool {
+				return d.isSegment(wire.ACK, wire.RST|wire.SYN) && d.facts().Ack < d.facts().Old && d.facts().Ack < 1 && d.end() > d.facts().Seq
+			},
 		},
 		{
 			"segment that ends at RCV.NXT",
@@ -104,7 +108,10 @@ func windowReasons() []Reason {
 			"RFC 9293 §3.10.7.4: the segment is trimmed to the window; Linux takes all or nothing of it",
 			stop, func(d *Difference) bool {
 				return d.isText() && d.end() > d.facts().Edge && d.facts().Seq < d.facts().Edge
-			}, nil,
+			},
+			func(d *Difference) bool {
+				return d.isText() && d.end() > d.facts().Edge && d.facts().Seq < d.facts().Edge
+			},
 		},
 	}
 }
@@ -178,6 +185,14 @@ func sackReasons() []Reason {
 			goOn, func(d *Difference) bool {
 				return d.isSegment(wire.ACK, wire.RST) && d.isText() && d.sameState() && d.sameBut(dropBlocks) &&
 					(d.facts().Ack > d.facts().All || d.facts().Ack < d.facts().Old)
+			}, nil,
+		},
+		{
+			"D-SACK of text that fills a gap",
+			"RFC 2883 §4: what is there already is reported; Linux does not when the text continues one range and reaches into the next",
+			goOn, func(d *Difference) bool {
+				return d.isText() && d.facts().Seq > d.facts().Next && d.sameState() && only(d.Kernel.Sent, "ACK") && only(d.Ours.Sent, "ACK") &&
+					strings.HasPrefix(dropEcho(d.Kernel.Sent[0]), dropEcho(firstBlock.ReplaceAllString(d.Ours.Sent[0], "$1")))
 			}, nil,
 		},
 		{

@@ -13,7 +13,21 @@ func flowReasons() []Reason {
 			"a window that shrinks",
 			"RFC 9293 §3.10.7.4, fifth: SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK set SND.WND; Linux takes only a larger one or zero then",
 			stop, func(d *Difference) bool {
-				return d.sameSending() && d.any(func(s *Step, _ *Facts) bool { return s.Seg.Window < normalWindow })
+				return d.sameSending() && d.any(shrinksAlone)
+			}, nil,
+		},
+		{
+			"the window of a segment that was trimmed",
+			"RFC 9293 §3.10.7.4, first: it begins at RCV.NXT then, so it is new; Linux compares the number that it came with",
+			stop, func(d *Difference) bool {
+				return d.sameSending() && d.any(func(s *Step, f *Facts) bool { return s.Seg.Window != normalWindow && f.Seq < f.Next && s.Seg.Len > 0 })
+			}, nil,
+		},
+		{
+			"a little text at the end of the window",
+			"MUST-38: not less than a segment, unless it is all there is; Linux sends it if nothing small is in flight",
+			stop, func(d *Difference) bool {
+				return d.sameState() && d.sameBut(dropText) && sends(d.Kernel, "text") && d.any(func(s *Step, _ *Facts) bool { return s.Seg.Window < normalWindow })
 			}, nil,
 		},
 		{
@@ -21,7 +35,14 @@ func flowReasons() []Reason {
 			"RFC 9293 §3.10.5: SEQ=SND.NXT; Linux takes the edge of the peer's window",
 			stop, func(d *Difference) bool {
 				return d.step().Op == Abort && only(d.Kernel.Sent, "RST-ACK") && only(d.Ours.Sent, "RST-ACK") &&
-					d.any(func(s *Step, _ *Facts) bool { return s.Seg.Window < normalWindow })
+					d.any(shrinksAlone)
+			}, nil,
+		},
+		{
+			"FIN and congestion window",
+			"RFC 5681 §3.1: the window is of octets of text, and a FIN has none; Linux counts it as a segment",
+			stop, func(d *Difference) bool {
+				return (d.step().Op == ShutWrite || d.step().Op == Close) && d.sameSending() && sends(d.Ours, "FIN") && !sends(d.Kernel, "FIN")
 			}, nil,
 		},
 		{

@@ -15,8 +15,8 @@ func (g *generator) noise(n int) {
 		if len(g.steps) >= maxSteps {
 			return
 		}
-		if (g.state == tcp.Established || g.state == tcp.CloseWait) && g.chance(0.06) {
-			g.steps = append(g.steps, g.loss()...)
+		if episode := g.episode(); episode != nil {
+			g.steps = append(g.steps, episode...)
 			continue
 		}
 		g.steps = append(g.steps, g.noiseStep())
@@ -46,6 +46,53 @@ func (g *generator) segment() int {
 		n -= 12
 	}
 	return n
+}
+
+// episode is now and then something that takes several steps.
+func (g *generator) episode() []Step {
+	sends := g.state == tcp.Established || g.state == tcp.CloseWait
+	receives := g.state == tcp.Established || g.state == tcp.FinWait1 || g.state == tcp.FinWait2
+	switch x := g.Float64(); {
+	case sends && x < 0.06:
+		return g.loss()
+	case receives && x < 0.12:
+		return g.holes()
+	case sends && x < 0.16:
+		return g.windows()
+	}
+	return nil
+}
+
+// holes is text that comes out of order, and then what was missing.
+func (g *generator) holes() (steps []Step) {
+	n := int32(pick(g, 10, 100, 536, 1000))
+	for range 1 + g.IntN(4) {
+		s := g.data()
+		s.SeqOff, s.Len = n*int32(1+g.IntN(6)), uint16(n*pick(g, int32(1), 1, 2)/pick(g, int32(1), 2))
+		if g.chance(0.2) {
+			s.SeqOff -= n / 2
+		}
+		steps = append(steps, Step{Seg: s})
+	}
+	for range 1 + g.IntN(3) {
+		s := g.data()
+		s.Len = uint16(n * pick(g, int32(1), 1, 2, 3))
+		steps = append(steps, Step{Seg: s})
+	}
+	return append(steps, call(Read, 1<<17))
+}
+
+// windows is text that is held back by the peer's window, and released.
+func (g *generator) windows() (steps []Step) {
+	for range 1 + g.IntN(3) {
+		s := g.plain(wire.ACK)
+		if g.chance(0.6) {
+			s = g.data() // newer than the segment before
+		}
+		s.Window = pick[uint16](g, 0, 1, 100, 1000, 1460, 3000, 10000, normalWindow)
+		steps = append(steps, Step{Seg: s}, call(Write, pick(g, 100, 1000, 3000, 6000)))
+	}
+	return append(steps, Step{Seg: g.ack(0)})
 }
 
 // loss is a burst of text some of which seems to be lost: duplicate and selective

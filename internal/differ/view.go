@@ -156,7 +156,7 @@ func (v *view) sent(g *Segment, ack uint32) {
 		v.lastScale = v.p.Scale >= 0
 	}
 	switch at := v.seqOf(g); {
-	case g.Flags.Has(wire.RST), int32(ack-v.max) > 0:
+	case g.Flags.Has(wire.RST), int32(ack-v.max) > 0, g.Stamp == StampOld: // refused, or nothing to do with windows
 	case g.Flags.Has(wire.SYN):
 		if !v.heard {
 			v.lastSeq, v.hasSeq = at, true

@@ -10,7 +10,7 @@ import "github.com/mtcp-go/mtcp/internal/seq"
 //	├────┤      ├─────────┤   ...    ├──┤
 type rangeSet struct {
 	n      uint16
-	recent [3]seq.Value // starts of ranges reported before, latest first
+	recent [4]seq.Value // starts of ranges reported before, latest first
 	r      [maxRanges]seq.Range
 }
 
@@ -19,7 +19,7 @@ type RangeSet = rangeSet
 
 func (s *rangeSet) reset() {
 	s.n = 0
-	s.recent = [3]seq.Value{}
+	s.recent = [4]seq.Value{}
 }
 
 // octets returns how many numbers the set holds.
@@ -139,14 +139,16 @@ func (s *rangeSet) find(v seq.Value) (seq.Range, bool) {
 // last returns the highest range; the set must not be empty.
 func (s *rangeSet) last() seq.Range { return s.r[s.n-1] }
 
-// note remembers that the range with v was the latest to change (RFC 2018 §4).
-func (s *rangeSet) note(v seq.Value) {
-	k := len(s.recent) - 1
-	for i, x := range s.recent[:k] {
-		if x == v {
-			k = i
+// note remembers that r was the latest range to change (RFC 2018 §4). Those that
+// have become part of it are no longer remembered, so that older ones are.
+func (s *rangeSet) note(r seq.Range) {
+	was := s.recent
+	s.recent = [4]seq.Value{r.First, r.First, r.First, r.First}
+	k := 1
+	for _, x := range was {
+		if k < len(s.recent) && !r.Contains(x) {
+			s.recent[k] = x
+			k++
 		}
 	}
-	copy(s.recent[1:k+1], s.recent[:k])
-	s.recent[0] = v
 }

@@ -173,7 +173,7 @@ func (e *Engine) receiveOutOfOrder(t *TCB, s *Segment, now mono.Time) drop.Reaso
 	if !ok {
 		return e.drop(drop.ReassemblyFull)
 	}
-	set.note(merged.First)
+	set.note(merged)
 	e.Stats.OutOfOrder++
 	return drop.None
 }

@@ -138,6 +138,28 @@ func TestSACK_LatestBlockFirst(t *testing.T) {
 	r.out(". 1 ack 1 sack 3001:3601,9001:9501,7001:7501,5001:5501")
 }
 
+func TestSACK_BlocksThatMergedHideNoOlderOnes(t *testing.T) {
+	r := established(t, fullSYN, nil)
+	for _, at := range []int{4001, 1201, 501, 601} {
+		r.in(fmt.Sprintf("P. %d:%d ack 1", at, at+10))
+	}
+	r.collect()
+	r.in("P. 591:603 ack 1") // beyond both ends of what 601 was
+	r.collect()
+	r.in("P. 1:11 ack 1")
+	r.out(". 1 ack 11 sack 591:611,501:511,1201:1211")
+}
+
+func TestSACK_TheFourLatestWithoutATimestamp(t *testing.T) {
+	r := established(t, sackSYN, nil)
+	for _, at := range []int{9001, 101, 7001, 3001, 501} {
+		r.in(fmt.Sprintf("P. %d:%d ack 1", at, at+100))
+		r.collect()
+	}
+	r.in("P. 1:11 ack 1")
+	r.out(". 1 ack 11 sack 501:601,3001:3101,7001:7101,101:201")
+}
+
 func TestSACK_ThreeBlocksBesideATimestamp(t *testing.T) {
 	r := established(t, fullSYN, nil)
 	for _, at := range []int{1001, 3001, 5001, 7001} {
