@@ -192,7 +192,7 @@ func sackReasons() []Reason {
 		{
 			"SACK of a fifth range",
 			"RFC 2018 §4: as many blocks as fit, those reported before first; Linux remembers four ranges and no more",
-			goOn, func(d *Difference) bool {
+			forgetSACK, func(d *Difference) bool {
 				return d.sameState() && only(d.Kernel.Sent, "ACK") && only(d.Ours.Sent, "ACK") &&
 					strings.HasPrefix(dropEcho(d.Ours.Sent[0]), dropEcho(d.Kernel.Sent[0])+" [")
 			}, nil,
