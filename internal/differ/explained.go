@@ -35,7 +35,7 @@ type Reason struct {
 func Reasons() []Reason {
 	return slices.Concat(
 		simultaneousReasons(), handshakeReasons(), receivedReasons(), orderReasons(), resetReasons(),
-		windowReasons(), finReasons(), sackReasons(), flowReasons(), duplicateReasons(),
+		windowReasons(), finReasons(), delayReasons(), sackReasons(), flowReasons(), duplicateReasons(),
 		recoveryReasons(), echoReasons(), lateReasons(), callReasons(),
 	)
 }

@@ -77,7 +77,7 @@ func handshakeReasons() []Reason {
 			"FIN beside a SYN",
 			"RFC 9293 §3.10.7.2, third: other controls beside the SYN wait for the handshake; Linux ignores such a SYN",
 			stop, func(d *Difference) bool {
-				return d.Before == "LISTEN" && d.isSegment(wire.SYN|wire.FIN, wire.ACK|wire.RST) && d.kernelSilent() && only(d.Ours.Sent, "SYN-ACK")
+				return (d.Before == "LISTEN" || d.Before == "TIME-WAIT") && d.isSegment(wire.SYN|wire.FIN, wire.ACK|wire.RST) && d.kernelSilent() && only(d.Ours.Sent, "SYN-ACK")
 			}, nil,
 		},
 		{

@@ -103,7 +103,7 @@ func callReasons() []Reason {
 		},
 		{
 			"urgent data",
-			"planned (MUST-30 to 33): it is delivered in line; Linux takes the last octet out",
+			"RFC 6093 §4: it is delivered in line; Linux takes the last octet out unless SO_OOBINLINE is set",
 			stop, func(d *Difference) bool {
 				return d.step().Op == Read && d.any(func(s *Step, _ *Facts) bool { return s.Seg.Flags.Has(wire.URG) })
 			}, nil,

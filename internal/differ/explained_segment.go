@@ -93,7 +93,10 @@ func windowReasons() []Reason {
 			"RFC 9293 §3.10.7.4, first: acceptable is what is before the edge; Linux takes what begins there",
 			stop, func(d *Difference) bool {
 				return d.isSegment(0, wire.SYN) && d.facts().Seq == d.facts().Edge && d.end() > d.facts().Edge
-			}, nil,
+			},
+			func(d *Difference) bool {
+				return d.isSegment(0, wire.SYN) && d.facts().Seq == d.facts().Edge && d.end() > d.facts().Edge
+			},
 		},
 		{
 			"the last unit of the window",
@@ -116,6 +119,20 @@ func windowReasons() []Reason {
 	}
 }
 
+// delayReasons are of delayed acknowledgments.
+func delayReasons() []Reason {
+	return []Reason{
+		{
+			"ACK that is delayed for longer",
+			"MUST-40: less than 500 ms, here 40; Linux delays by up to the round-trip time, which is more than a step here",
+			goOn, func(d *Difference) bool {
+				return d.isText() && d.isSegment(wire.ACK, wire.RST|wire.SYN|wire.FIN) && d.facts().Seq == d.facts().Next && d.sameState() &&
+					d.kernelSilent() && only(d.Ours.Sent, "ACK")
+			}, nil,
+		},
+	}
+}
+
 // finReasons are of FINs, and of text after them.
 func finReasons() []Reason {
 	return []Reason{
@@ -132,7 +149,7 @@ func finReasons() []Reason {
 			"text after a FIN",
 			"RFC 9293 §3.10.7.4, seventh: text after the FIN is ignored, and a second FIN; Linux takes that, or resets, if the segment begins before it",
 			stop, func(d *Difference) bool {
-				return (only(d.Kernel.Sent, "RST") || d.isSegment(wire.FIN, 0) && only(d.Kernel.Sent, "ACK")) && d.isText() && d.facts().Seq < d.facts().Next &&
+				return (sends(d.Kernel, "RST") || d.isSegment(wire.FIN, 0) && only(d.Kernel.Sent, "ACK")) && d.isText() && d.facts().Seq < d.facts().Next &&
 					slices.Contains([]string{"CLOSE-WAIT", "CLOSING", "LAST-ACK"}, d.Before)
 			}, nil,
 		},
@@ -171,6 +188,14 @@ func sackReasons() []Reason {
 				return d.isSegment(wire.FIN, wire.RST) && d.facts().Seq > d.facts().Next && d.sameState() && d.sameBut(dropBlocks)
 			},
 			func(d *Difference) bool { return d.isSegment(wire.FIN, wire.RST) && d.facts().Seq > d.facts().Next },
+		},
+		{
+			"SACK of a fifth range",
+			"RFC 2018 §4: as many blocks as fit, those reported before first; Linux remembers four ranges and no more",
+			forgetSACK, func(d *Difference) bool {
+				return d.sameState() && only(d.Kernel.Sent, "ACK") && only(d.Ours.Sent, "ACK") &&
+					strings.HasPrefix(dropEcho(d.Ours.Sent[0]), dropEcho(d.Kernel.Sent[0])+" [")
+			}, nil,
 		},
 		{
 			"D-SACK of a FIN or SYN",
