@@ -43,6 +43,16 @@ func (d *Difference) end() int32 {
 	return end
 }
 
+// anyIn reports that a segment that came in a state is like that.
+func (d *Difference) anyIn(state string, is func(*Step, *Facts) bool) bool {
+	for i := 1; i < d.At; i++ {
+		if s := &d.Sequence.Steps[i]; s.Op == Inject && d.Kernels[i-1].State == state && is(s, &d.Kernels[i].Facts) {
+			return true
+		}
+	}
+	return false
+}
+
 // any reports that a segment up to here is like that.
 func (d *Difference) any(is func(*Step, *Facts) bool) bool {
 	for i := range d.At + 1 {
@@ -126,6 +136,23 @@ func dropText(s string) string { return text.ReplaceAllString(s, "text") }
 func dropSending(s string) string { return sending.ReplaceAllString(s, "") }
 
 func dropEcho(s string) string { return echo.ReplaceAllString(s, "") }
+
+// otherBlocks reports that the SACK blocks are not the same, and all else is.
+func (d *Difference) otherBlocks() bool {
+	return d.sameBut(dropBlocks) && !slices.Equal(changed(d.Kernel.Sent, dropEcho), changed(d.Ours.Sent, dropEcho))
+}
+
+// ahead returns by how many octets the kernel has sent more new text than we.
+func (d *Difference) ahead() int { return textEnd(d.Kernel) - textEnd(d.Ours) }
+
+// textEnd returns how far new text goes.
+func textEnd(o Observation) (end int) {
+	for _, s := range o.Sent {
+		var first int
+		_, _ = fmt.Sscanf(s, "text %d..%d", &first, &end) // other things leave it as it was
+	}
+	return end
+}
 
 // sameSending reports that the sides part only in what they send of their text and
 // FIN. An acknowledgment that only goes with it does not count, unless it acknowledges

@@ -93,7 +93,7 @@ func handshakeReasons() []Reason {
 			"D-SACK in SYN-RECEIVED",
 			"RFC 2883 §4: what came twice is reported; Linux has no such report before the handshake is complete",
 			goOn, func(d *Difference) bool {
-				return d.Before == "SYN-RECEIVED" && d.sameState() && d.facts().Seq < d.facts().Next && d.sameBut(dropBlocks)
+				return d.Before == "SYN-RECEIVED" && d.sameState() && d.facts().Seq < d.facts().Next && d.otherBlocks()
 			}, nil,
 		},
 		{

@@ -130,6 +130,18 @@ func delayReasons() []Reason {
 					d.kernelSilent() && only(d.Ours.Sent, "ACK")
 			}, nil,
 		},
+		{
+			"ACK of the step before",
+			"MUST-40: it has left here in its own step; in Linux it is delayed into this one",
+			goOn, func(d *Difference) bool {
+				if d.At == 0 || d.Kernel.State != d.Ours.State || d.Kernel.Result != d.Ours.Result || len(d.Kernels[d.At-1].Sent) > 0 {
+					return false
+				}
+				before := d.Us[d.At-1].Sent
+				rest := slices.DeleteFunc(slices.Clone(d.Kernel.Sent), func(s string) bool { return slices.Contains(before, s) })
+				return only(before, "ACK") && slices.Equal(rest, d.Ours.Sent)
+			}, nil,
+		},
 	}
 }
 
@@ -185,7 +197,7 @@ func sackReasons() []Reason {
 			"SACK of a FIN",
 			"RFC 2018 §3: a block is of data; Linux reports the octet of a FIN that comes early as well",
 			forgetSACK, func(d *Difference) bool {
-				return d.isSegment(wire.FIN, wire.RST) && d.facts().Seq > d.facts().Next && d.sameState() && d.sameBut(dropBlocks)
+				return d.isSegment(wire.FIN, wire.RST) && d.facts().Seq > d.facts().Next && d.sameState() && d.otherBlocks()
 			},
 			func(d *Difference) bool { return d.isSegment(wire.FIN, wire.RST) && d.facts().Seq > d.facts().Next },
 		},
@@ -194,21 +206,22 @@ func sackReasons() []Reason {
 			"RFC 2018 §4: as many blocks as fit, those reported before first; Linux remembers four ranges and no more",
 			forgetSACK, func(d *Difference) bool {
 				return d.sameState() && only(d.Kernel.Sent, "ACK") && only(d.Ours.Sent, "ACK") &&
-					strings.HasPrefix(dropEcho(d.Ours.Sent[0]), dropEcho(d.Kernel.Sent[0])+" [")
+					strings.HasPrefix(dropEcho(d.Ours.Sent[0]), dropEcho(d.Kernel.Sent[0])+" [") &&
+					len(blocks.FindAllString(d.Ours.Sent[0], -1)) >= 3
 			}, nil,
 		},
 		{
 			"D-SACK of a FIN or SYN",
 			"RFC 2883 §4: a block reports data; Linux reports the octets of FIN and SYN as well, but no text beside a FIN that ends the connection",
 			goOn, func(d *Difference) bool {
-				return d.isSegment(0, wire.RST) && d.seg().Flags.HasAny(wire.FIN|wire.SYN) && d.sameState() && d.sameBut(dropBlocks)
+				return d.isSegment(0, wire.RST) && d.seg().Flags.HasAny(wire.FIN|wire.SYN) && d.sameState() && d.otherBlocks()
 			}, nil,
 		},
 		{
 			"D-SACK of a segment that is refused",
 			"RFC 2883 §4: text came twice, whatever the segment acknowledges; Linux looks at the acknowledgment first",
 			goOn, func(d *Difference) bool {
-				return d.isSegment(wire.ACK, wire.RST) && d.isText() && d.sameState() && d.sameBut(dropBlocks) &&
+				return d.isSegment(wire.ACK, wire.RST) && d.isText() && d.sameState() && d.otherBlocks() &&
 					(d.facts().Ack > d.facts().All || d.facts().Ack < d.facts().Old)
 			}, nil,
 		},
@@ -217,14 +230,15 @@ func sackReasons() []Reason {
 			"RFC 2883 §4: what is there already is reported; Linux does not when the text continues one range and reaches into the next",
 			goOn, func(d *Difference) bool {
 				return d.isText() && d.facts().Seq > d.facts().Next && d.sameState() && only(d.Kernel.Sent, "ACK") && only(d.Ours.Sent, "ACK") &&
-					strings.HasPrefix(dropEcho(d.Kernel.Sent[0]), dropEcho(firstBlock.ReplaceAllString(d.Ours.Sent[0], "$1")))
+					strings.HasPrefix(dropEcho(d.Kernel.Sent[0]), dropEcho(firstBlock.ReplaceAllString(d.Ours.Sent[0], "$1"))) &&
+					dropEcho(d.Kernel.Sent[0]) != dropEcho(d.Ours.Sent[0])
 			}, nil,
 		},
 		{
 			"D-SACK of a segment that PAWS refuses",
 			"RFC 7323 §5.3: it is dropped, so it was not received twice; Linux reports it",
 			goOn, func(d *Difference) bool {
-				return d.isSegment(wire.ACK, wire.RST) && d.isText() && d.isOld() && d.sameState() && d.sameBut(dropBlocks)
+				return d.isSegment(wire.ACK, wire.RST) && d.isText() && d.isOld() && d.sameState() && d.otherBlocks()
 			}, nil,
 		},
 	}

@@ -20,14 +20,23 @@ func flowReasons() []Reason {
 			"the window of a segment that was trimmed",
 			"RFC 9293 §3.10.7.4, first: it begins at RCV.NXT then, so it is new; Linux compares the number that it came with",
 			stop, func(d *Difference) bool {
-				return d.sameSending() && d.any(func(s *Step, f *Facts) bool { return s.Seg.Window != normalWindow && f.Seq < f.Next && s.Seg.Len > 0 })
+				return d.sameSending() && d.any(func(s *Step, _ *Facts) bool { return s.Seg.Window != normalWindow }) &&
+					d.any(func(s *Step, f *Facts) bool { return f.Seq < f.Next && s.Seg.Len > 0 })
+			}, nil,
+		},
+		{
+			"the window of a segment that was overtaken",
+			"RFC 9293 §3.10.7.4, fifth: SND.WL1 < SEG.SEQ, and an ACK beyond a hole has set SND.WL1; Linux takes a window that shuts",
+			stop, func(d *Difference) bool {
+				return d.sameSending() && d.any(func(s *Step, _ *Facts) bool { return s.Seg.Window == 0 }) &&
+					d.any(func(s *Step, f *Facts) bool { return s.Seg.Flags.Has(wire.ACK) && f.Seq > f.Next && f.Seq <= f.Edge })
 			}, nil,
 		},
 		{
 			"a little text at the end of the window",
 			"MUST-38: not less than a segment, unless it is all there is; Linux sends it if nothing small is in flight",
 			stop, func(d *Difference) bool {
-				return d.sameState() && d.sameBut(dropText) && sends(d.Kernel, "text") && d.any(func(s *Step, _ *Facts) bool { return s.Seg.Window < normalWindow })
+				return d.sameState() && d.sameBut(dropText) && d.ahead() > 0 && d.ahead() < 1460 && d.any(func(s *Step, _ *Facts) bool { return s.Seg.Window < normalWindow })
 			}, nil,
 		},
 		{
@@ -49,13 +58,19 @@ func flowReasons() []Reason {
 			"slow start",
 			"RFC 5681 §3.1 counts octets, so a part of a segment counts for that part; Linux counts segments",
 			stop, func(d *Difference) bool {
-				return d.isSegment(wire.ACK, 0) && d.sameState() && d.sameBut(dropText) && d.facts().Ack > d.facts().Old
+				if !d.sameState() || !d.sameBut(dropText) {
+					return false
+				}
+				return d.isSegment(wire.ACK, 0) && d.facts().Ack > d.facts().Old && abs(int32(d.ahead())) <= 2*1460 ||
+					d.step().Op == Write && d.ahead() > 0 && d.ahead() <= 1460 && d.any(func(_ *Step, f *Facts) bool { return f.Ack > 1 })
 			}, nil,
 		},
 		{
 			"the last segment that the congestion window allows",
 			"RFC 5681 §3.1: it may be sent; Linux waits with it for an ACK, to make a larger bundle",
-			stop, func(d *Difference) bool { return d.step().Op == Write && d.sameState() && d.sameBut(dropText) }, nil,
+			stop, func(d *Difference) bool {
+				return d.step().Op == Write && d.sameState() && d.sameBut(dropText) && d.ahead() < 0 && d.ahead() >= -1460
+			}, nil,
 		},
 	}
 }
@@ -98,7 +113,7 @@ func recoveryReasons() []Reason {
 			"SYN sent again at once",
 			"RFC 9293 §3.10.7.3: a bad ACK in SYN-SENT changes nothing; Linux sends its SYN again then, and counts that as a loss",
 			stop, func(d *Difference) bool {
-				return d.sameSending() && d.any(func(s *Step, f *Facts) bool { return s.Seg.Flags.Has(wire.ACK) && f.All == 1 && f.Ack != 1 })
+				return d.sameSending() && d.anyIn("SYN-SENT", func(s *Step, f *Facts) bool { return s.Seg.Flags.Has(wire.ACK) && f.Ack != 1 })
 			}, nil,
 		},
 		{
