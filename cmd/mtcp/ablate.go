@@ -9,13 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/mtcp-go/mtcp"
@@ -114,21 +112,7 @@ func (c *benchAblateCmd) Run(t *terminal) error {
 	if runtime.NumCPU() > 1 {
 		a.serverCore, a.clientCore = firstCores()
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	err := a.run(ctx)
-	if ctx.Err() != nil {
-		return errInterrupted
-	}
-	if err != nil {
-		return err
-	}
-	table := a.table()
-	fmt.Fprint(t.out, table)
-	if c.Output == "" {
-		return nil
-	}
-	return os.WriteFile(c.Output, []byte(table), 0o644)
+	return measure(t, c.Output, a.run, a.table)
 }
 
 func (c *benchAblateCmd) check() error {
@@ -276,7 +260,7 @@ func (a *ablation) measure(ctx context.Context, r *ablationRow, side int) error 
 	if err != nil {
 		return err
 	}
-	r.add(side, &report, total(after.Stats).Busy-total(before.Stats).Busy, a.cmd)
+	r.add(side, &report, total(after.Stats).Busy-total(before.Stats).Busy)
 	return nil
 }
 
@@ -296,16 +280,15 @@ func pinned(core int) []string {
 	return []string{fmt.Sprintf("--cpu=%d", core)}
 }
 
-// add notes what one run came to. The server was busy during the warm-up, too, at
-// the same rate.
-func (r *ablationRow) add(side int, l *loadReport, busy time.Duration, c *benchAblateCmd) {
-	rate := l.PerSecond
+// add notes what one run came to. The server was busy during the warm-up, too.
+func (r *ablationRow) add(side int, l *loadReport, busy time.Duration) {
+	rate, done := l.PerSecond, float64(l.Transactions)
 	if l.Work == "out" || l.Work == "in" {
-		rate = l.Gbps * 1e9 / 8 / 1e6
+		rate, done = l.Gbps*1e9/8/1e6, float64(l.Octets)/1e6
 	}
 	r.rate[side] = append(r.rate[side], rate)
-	if whole := rate * (c.Warmup + c.Duration).Seconds(); whole > 0 {
-		r.cost[side] = append(r.cost[side], float64(busy.Nanoseconds())/1e3/whole)
+	if done > 0 {
+		r.cost[side] = append(r.cost[side], float64(busy.Nanoseconds())/1e3/done)
 	}
 	r.packets[side] = append(r.packets[side], l.PacketsIn+l.PacketsOut)
 	if l.Errors+l.Wrong > 0 {

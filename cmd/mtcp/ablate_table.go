@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/mtcp-go/mtcp/internal/report"
 )
 
 // table is the whole page.
@@ -41,10 +43,9 @@ func (r *ablationRow) line() string {
 	switch r.work {
 	case "out", "in":
 		unit = "MB/s"
-		packets = [2]string{"", ""}
 	default:
 		for side := range packets {
-			packets[side] = fmt.Sprintf("%.1f", spreadOf(r.packets[side]).median)
+			packets[side] = fmt.Sprintf("%.1f", report.SpreadOf(r.packets[side]).Median)
 		}
 	}
 	name := r.work + ", " + unit
@@ -56,7 +57,7 @@ func (r *ablationRow) line() string {
 		note = fmt.Sprintf(" (%d failed: %s)", r.failed, r.why)
 	}
 	return fmt.Sprintf("| %s | %s | %s%s | %s | %s | %.2f | %.2f | %s | %s | %s |\n", r.v.name, name,
-		spreadOf(r.rate[0]).whole(), note, spreadOf(r.rate[1]).whole(), spreadOf(ratios(r.rate[0], r.rate[1])).fine(),
-		spreadOf(r.cost[0]).median, spreadOf(r.cost[1]).median, spreadOf(ratios(r.cost[1], r.cost[0])).fine(),
+		whole(r.rate[0]), note, whole(r.rate[1]), fine(ratios(r.rate[0], r.rate[1])),
+		report.SpreadOf(r.cost[0]).Median, report.SpreadOf(r.cost[1]).Median, fine(ratios(r.cost[1], r.cost[0])),
 		packets[0], packets[1])
 }

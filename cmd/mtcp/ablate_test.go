@@ -41,10 +41,10 @@ func TestAblate_TheTableSaysWhetherATechniqueHelps(t *testing.T) {
 		{v: &variants[4], work: "short"}, {v: &variants[6], work: "out", why: "no huge pages"},
 	}}
 	r := &a.rows[0]
-	r.add(0, &loadReport{Work: "short", PerSecond: 2000, PacketsIn: 3, PacketsOut: 3}, 4*time.Millisecond, c)
-	r.add(1, &loadReport{Work: "short", PerSecond: 1000, PacketsIn: 3, PacketsOut: 4}, 3*time.Millisecond, c)
-	r.add(1, &loadReport{Work: "short", PerSecond: 1000, PacketsIn: 3, PacketsOut: 4}, 3*time.Millisecond, c)
-	r.add(0, &loadReport{Work: "short", PerSecond: 3000, PacketsIn: 3, PacketsOut: 3, Wrong: 1, FirstError: "reset"}, 6*time.Millisecond, c)
+	r.add(0, &loadReport{Work: "short", PerSecond: 2000, Transactions: 2000, PacketsIn: 3, PacketsOut: 3}, 4*time.Millisecond)
+	r.add(1, &loadReport{Work: "short", PerSecond: 1000, Transactions: 1000, PacketsIn: 3, PacketsOut: 4}, 3*time.Millisecond)
+	r.add(1, &loadReport{Work: "short", PerSecond: 1000, Transactions: 1000, PacketsIn: 3, PacketsOut: 4}, 3*time.Millisecond)
+	r.add(0, &loadReport{Work: "short", PerSecond: 3000, Transactions: 3000, PacketsIn: 3, PacketsOut: 3, Wrong: 1, FirstError: "reset"}, 6*time.Millisecond)
 	got := a.table()
 	for _, want := range []string{
 		"| FIN on data | short, /s | 2,500 (2,000 to 3,000) (1 failed: reset) | 1,000 (1,000 to 1,000) | 2.50 (2.00 to 3.00) | 2.00 | 3.00 | 1.50 (1.50 to 1.50) | 6.0 | 7.0 |",

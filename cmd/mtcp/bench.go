@@ -59,25 +59,31 @@ func (c *benchVethCmd) Run(t *terminal) error {
 	if missing := missingRights(); len(missing) > 0 {
 		return fmt.Errorf("no %s: run as root", missing[0])
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	b := &bench{cmd: c, t: t, serverCore: anyCore, clientCore: anyCore}
 	if runtime.NumCPU() > 1 {
 		b.serverCore, b.clientCore = firstCores()
 	}
-	err := b.run(ctx)
+	return measure(t, c.Output, b.run, b.table)
+}
+
+// measure runs until it is done or interrupted, and prints the table, into a file as
+// well if one is named.
+func measure(t *terminal, file string, run func(context.Context) error, table func() string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	err := run(ctx)
 	if ctx.Err() != nil {
 		return errInterrupted
 	}
 	if err != nil {
 		return err
 	}
-	table := b.table()
-	fmt.Fprint(t.out, table)
-	if c.Output == "" {
+	text := table()
+	fmt.Fprint(t.out, text)
+	if file == "" {
 		return nil
 	}
-	return os.WriteFile(c.Output, []byte(table), 0o644)
+	return os.WriteFile(file, []byte(text), 0o644)
 }
 
 // firstCores returns the first two cores that this process may use.

@@ -7,34 +7,24 @@ import (
 	"math"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/mtcp-go/mtcp"
+	"github.com/mtcp-go/mtcp/internal/report"
 	"golang.org/x/sys/unix"
 )
 
-// A spread is a median with the extremes.
-type spread struct{ median, min, max float64 }
-
-func spreadOf(values []float64) spread {
-	if len(values) == 0 {
-		return spread{math.NaN(), math.NaN(), math.NaN()}
-	}
-	v := slices.Sorted(slices.Values(values))
-	m := v[len(v)/2]
-	if len(v)%2 == 0 {
-		m = (m + v[len(v)/2-1]) / 2
-	}
-	return spread{m, v[0], v[len(v)-1]}
+// whole and fine are a median and the extremes, as in a table.
+func whole(values []float64) string {
+	s := report.SpreadOf(values)
+	return fmt.Sprintf("%s (%s to %s)", wholeNumber(s.Median), wholeNumber(s.Min), wholeNumber(s.Max))
 }
 
-func (s spread) whole() string {
-	return fmt.Sprintf("%s (%s to %s)", wholeNumber(s.median), wholeNumber(s.min), wholeNumber(s.max))
+func fine(values []float64) string {
+	s := report.SpreadOf(values)
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", s.Median, s.Min, s.Max)
 }
-
-func (s spread) fine() string { return fmt.Sprintf("%.2f (%.2f to %.2f)", s.median, s.min, s.max) }
 
 func wholeNumber(f float64) string {
 	if math.IsNaN(f) || f < 0 {
@@ -76,16 +66,16 @@ func (b *bench) table() string {
 	for i, c := range benchCases {
 		fmt.Fprintf(&s, "| %s, %s |", c.name, c.unit)
 		for who := range contenders {
-			fmt.Fprintf(&s, " %s |", spreadOf(b.rates[i][who]).whole())
+			fmt.Fprintf(&s, " %s |", whole(b.rates[i][who]))
 		}
 		for who := 1; who < len(contenders); who++ {
-			fmt.Fprintf(&s, " %s |", spreadOf(ratios(b.rates[i][0], b.rates[i][who])).fine())
+			fmt.Fprintf(&s, " %s |", fine(ratios(b.rates[i][0], b.rates[i][who])))
 		}
 		s.WriteString("\n")
 	}
 	s.WriteString("| packets per echo connection |")
 	for who := range contenders {
-		fmt.Fprintf(&s, " %s |", spreadOf(b.packets[who]).fine())
+		fmt.Fprintf(&s, " %s |", fine(b.packets[who]))
 	}
 	s.WriteString(strings.Repeat(" |", len(contenders)-1) + "\n\n")
 	b.notes(&s)

@@ -209,10 +209,10 @@ func TestLinkLines_AlikeQueuesShareALine(t *testing.T) {
 }
 
 func TestTable_MediansAndRatiosOfPairs(t *testing.T) {
-	if got := spreadOf([]float64{3, 1, 2}); got != (spread{2, 1, 3}) {
+	if got := whole([]float64{3000, 1000, 2000}); got != "2,000 (1,000 to 3,000)" {
 		t.Errorf("odd: %v", got)
 	}
-	if got := spreadOf([]float64{4, 1, 2, 3}); got != (spread{2.5, 1, 4}) {
+	if got := fine([]float64{4, 1, 2, 3}); got != "2.50 (1.00 to 4.00)" {
 		t.Errorf("even: %v", got)
 	}
 	if got := ratios([]float64{4, 9, 1}, []float64{2, 3, 0}); !slices.Equal(got, []float64{2, 3}) {

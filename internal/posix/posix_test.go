@@ -71,14 +71,20 @@ func TestCalls_OnWhatIsNoSocket(t *testing.T) {
 	}
 }
 
-// A connection to ourselves goes through everything but the wire.
-func TestLoop_WritesAndReads(t *testing.T) {
-	h := newHost(t)
-	at := Addr{10<<24 | 2, 80}
-	l, _ := h.Socket(-1).Result()
+// newPair is a host with a listener at an address of its own, and a socket that may
+// connect to it.
+func newPair(t *testing.T) (h *Host, at Addr, l, c int) {
+	h, at = newHost(t), Addr{10<<24 | 2, 80}
+	l, _ = h.Socket(-1).Result()
 	h.Bind(l, at)
 	h.Listen(l, 1)
-	c, _ := h.Socket(-1).Result()
+	c, _ = h.Socket(-1).Result()
+	return h, at, l, c
+}
+
+// A connection to ourselves goes through everything but the wire.
+func TestLoop_WritesAndReads(t *testing.T) {
+	h, at, l, c := newPair(t)
 	if n, e := h.Connect(c, at).Result(); n != 0 {
 		t.Fatal(e)
 	}
@@ -236,12 +242,7 @@ func TestShutdown_OfAnAttemptToConnectIsAReset(t *testing.T) {
 }
 
 func TestState_IsKnownWithoutADescriptor(t *testing.T) {
-	h := newHost(t)
-	at := Addr{10<<24 | 2, 80}
-	l, _ := h.Socket(-1).Result()
-	h.Bind(l, at)
-	h.Listen(l, 1)
-	c, _ := h.Socket(-1).Result()
+	h, at, l, c := newPair(t)
 	h.Connect(c, at)
 	var from Addr
 	s, _ := h.Accept(l, -1, &from).Result()

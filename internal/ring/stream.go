@@ -33,14 +33,13 @@
 // Octets are copied out before read is published: so a writer that sees read
 // may overwrite them or, if nothing is left, move base, which the reader loads
 // after write like everything else; and a shard that sees read at seal may take
-// the older ring back. The shard offers a ring only when the epochs are equal, and the
-// writer's epoch moves only onto an offer: so it is never two ahead.
-
+// the older ring back. The shard offers a ring only when the epochs are equal, and
+// the writer's epoch moves only onto an offer: so it is never two ahead.
 //
-// When both ends are the shard itself (Memory.Own: handlers of the event door) there is
-// nobody to publish to, and the words are stored without the locked instruction
-// that an atomic store is on amd64: it would wait for the octets to reach the
-// cache.
+// When both ends are the shard itself (Memory.Own: handlers of the event door)
+// there is nobody to publish to, and the words are stored without the locked
+// instruction that an atomic store is on amd64: it would wait for the octets to
+// reach the cache.
 
 package ring
 

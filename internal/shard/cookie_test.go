@@ -225,14 +225,20 @@ func TestCookie_NoSlotMakesAHandshakeGiveWay(t *testing.T) {
 	}
 }
 
-// What connections have to send does not wait behind the answers to a flood.
-func TestCookie_AFloodLeavesRoomInTheBatch(t *testing.T) {
-	w, h := alone(t, limits{backlog: 4, tcp: cookies(tcp.CookiesAlways)})
+// byCookie is a connection that came of a cookie, and the packet that brought it.
+func byCookie(t *testing.T, from uint16, options []byte) (w *world, h *station, app sock.App, ack packet) {
+	w, h = alone(t, limits{backlog: 4, tcp: cookies(tcp.CookiesAlways)})
 	h.listen(t, 4)
-	_, ack, _ := w.knock(900, nil)
+	_, ack, _ = w.knock(from, options)
 	w.inject(ack)
 	w.run(time.Millisecond)
-	app, _ := w.accepted(h)
+	app, _ = w.accepted(h)
+	return w, h, app, ack
+}
+
+// What connections have to send does not wait behind the answers to a flood.
+func TestCookie_AFloodLeavesRoomInTheBatch(t *testing.T) {
+	w, h, app, _ := byCookie(t, 900, nil)
 	w.write(h, &app, pattern(1000))
 	for i := range 4 * batch {
 		w.inject(toUs(uint16(1000+i), wire.SYN))
@@ -303,12 +309,7 @@ func TestCookie_OpensOnTheShardWhereItsSegmentsArrive(t *testing.T) {
 }
 
 func TestCookie_TakesOverFromTimeWaitWithinTheSequence(t *testing.T) {
-	w, h := alone(t, limits{backlog: 4, tcp: cookies(tcp.CookiesAlways)})
-	h.listen(t, 4)
-	_, ack, _ := w.knock(4000, synStamped)
-	w.inject(ack)
-	w.run(time.Millisecond)
-	app, _ := w.accepted(h)
+	w, h, app, ack := byCookie(t, 4000, synStamped)
 	app.Close(false)
 	w.run(time.Millisecond)
 	w.taken()

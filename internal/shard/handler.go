@@ -198,13 +198,21 @@ func (s *Shard) consumed(i slab.Index, rx ring.Stream) {
 
 // Write copies as much of p as there is room for, and returns how much that
 // was. After a Write that came short NewsWritable will tell of new room.
-func (s *Shard) Write(i slab.Index, p []byte) int {
+func (s *Shard) Write(i slab.Index, p []byte) int { return s.write(i, p, false) }
+
+// WriteUrgent is Write of urgent text.
+func (s *Shard) WriteUrgent(i slab.Index, p []byte) int { return s.write(i, p, true) }
+
+func (s *Shard) write(i slab.Index, p []byte, urgent bool) int {
 	t := s.tcbs.At(i)
 	tx, ok := s.room(t, i, len(p))
 	if !ok {
 		return 0
 	}
 	n := tx.Write(p)
+	if urgent && n > 0 {
+		s.engine.MarkUrgent(t, tx.WritePos())
+	}
 	s.wrote(t, n, len(p))
 	return n
 }
@@ -217,21 +225,6 @@ func (s *Shard) UrgentLeft(i slab.Index) int {
 		return int(mark.Minus(rx.ReadPos()))
 	}
 	return 0
-}
-
-// WriteUrgent is Write of urgent text.
-func (s *Shard) WriteUrgent(i slab.Index, p []byte) int {
-	t := s.tcbs.At(i)
-	tx, ok := s.room(t, i, len(p))
-	if !ok {
-		return 0
-	}
-	n := tx.Write(p)
-	if n > 0 {
-		s.engine.MarkUrgent(t, tx.WritePos())
-	}
-	s.wrote(t, n, len(p))
-	return n
 }
 
 // Reserve lends free space of the send ring, in two pieces, and asks for n

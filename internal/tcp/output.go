@@ -229,7 +229,7 @@ func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 	h := wire.TCP{Seq: p.seq, Ack: t.rcvNxt, Flags: wire.ACK}
 	end := p.seq.Add(p.n)
 	if p.n > 0 && (end == t.sndEnd && !t.has(flagUnpushed) || p.is(cut)) {
-		h.Flags |= wire.PSH // MUST-61: nothing follows for now
+		h.Flags |= wire.PSH // MUST-61: nothing follows for now, or nothing may
 	}
 	if p.is(withFIN) {
 		h.Flags |= wire.FIN

@@ -26,7 +26,7 @@ const (
 // Sum adds the octets of b to a partial sum.
 func Sum(b []byte, initial uint64) uint64 {
 	if hasAVX2 && len(b) >= leastWideSum {
-		return sumAVX2(b, initial)
+		return sumWide(b, initial)
 	}
 	return sumPortable(b, initial)
 }
@@ -35,9 +35,20 @@ func Sum(b []byte, initial uint64) uint64 {
 // sum. dst must be at least as long as src, and they must not overlap.
 func SumCopy(dst, src []byte, initial uint64) uint64 {
 	if hasAVX2 && len(src) >= leastWideCopy {
-		return sumCopyAVX2(dst[:len(src)], src, initial)
+		return sumCopyWide(dst, src, initial)
 	}
 	return sumCopyPortable(dst, src, initial)
+}
+
+// sumWide and sumCopyWide leave what is no whole block of 32 octets to Go.
+func sumWide(b []byte, initial uint64) uint64 {
+	n := len(b) &^ 31
+	return sumPortable(b[n:], sumAVX2(b[:n], initial))
+}
+
+func sumCopyWide(dst, src []byte, initial uint64) uint64 {
+	n := len(src) &^ 31
+	return sumCopyPortable(dst[n:], src[n:], sumCopyAVX2(dst[:n], src[:n], initial))
 }
 
 // Odd turns a partial sum for a part that begins at an odd place, and turns it

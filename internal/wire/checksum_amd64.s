@@ -9,8 +9,7 @@
 //	high  = Σ (v >> 32)  which cannot overflow
 //
 // so Σ (v & 0xffffffff) = whole - high<<32, which cannot overflow either: three
-// instructions for 32 octets, and no carry. What is left after the last 32 is
-// added as in Go.
+// instructions for 32 octets, and no carry. The length is a multiple of 32.
 
 #define ADD(v, whole, high) \
 	VPADDQ v, whole, whole \
@@ -70,40 +69,6 @@ fold:
 	FOLD
 	ADDQ initial+24(FP), AX
 	ADCQ $0, AX
-	ADDQ $(32-8), CX
-	JLT  four
-
-eights:
-	ADDQ (SI), AX
-	ADCQ $0, AX
-	ADDQ $8, SI
-	SUBQ $8, CX
-	JGE  eights
-
-four:
-	TESTQ $4, CX
-	JEQ   two
-	MOVL  (SI), DX
-	ADDQ  DX, AX
-	ADCQ  $0, AX
-	ADDQ  $4, SI
-
-two:
-	TESTQ   $2, CX
-	JEQ     one
-	MOVWQZX (SI), DX
-	ADDQ    DX, AX
-	ADCQ    $0, AX
-	ADDQ    $2, SI
-
-one:
-	TESTQ   $1, CX
-	JEQ     done
-	MOVBQZX (SI), DX
-	ADDQ    DX, AX
-	ADCQ    $0, AX
-
-done:
 	MOVQ AX, ret+32(FP)
 	RET
 
@@ -154,47 +119,5 @@ fold:
 	FOLD
 	ADDQ initial+48(FP), AX
 	ADCQ $0, AX
-	ADDQ $(32-8), CX
-	JLT  four
-
-eights:
-	MOVQ (SI), DX
-	MOVQ DX, (DI)
-	ADDQ DX, AX
-	ADCQ $0, AX
-	ADDQ $8, SI
-	ADDQ $8, DI
-	SUBQ $8, CX
-	JGE  eights
-
-four:
-	TESTQ $4, CX
-	JEQ   two
-	MOVL  (SI), DX
-	MOVL  DX, (DI)
-	ADDQ  DX, AX
-	ADCQ  $0, AX
-	ADDQ  $4, SI
-	ADDQ  $4, DI
-
-two:
-	TESTQ   $2, CX
-	JEQ     one
-	MOVWQZX (SI), DX
-	MOVW    DX, (DI)
-	ADDQ    DX, AX
-	ADCQ    $0, AX
-	ADDQ    $2, SI
-	ADDQ    $2, DI
-
-one:
-	TESTQ   $1, CX
-	JEQ     done
-	MOVBQZX (SI), DX
-	MOVB    DX, (DI)
-	ADDQ    DX, AX
-	ADCQ    $0, AX
-
-done:
 	MOVQ AX, ret+56(FP)
 	RET

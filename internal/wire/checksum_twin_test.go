@@ -19,13 +19,13 @@ func twinsAgree(t *testing.T, src []byte, initial uint64, at int) {
 	t.Helper()
 	const margin = 64
 	want := Fold(sumPortable(src, initial))
-	if got := Fold(sumAVX2(src, initial)); got != want {
+	if got := Fold(sumWide(src, initial)); got != want {
 		t.Fatalf("length %d, initial %#x: sum %#x, want %#x", len(src), initial, got, want)
 	}
 	room := bytes.Repeat([]byte{0xa5}, margin+at+len(src)+margin)
 	untouched := bytes.Clone(room)
 	copy(untouched[margin+at:], src)
-	if got := Fold(sumCopyAVX2(room[margin+at:][:len(src)], src, initial)); got != want {
+	if got := Fold(sumCopyWide(room[margin+at:][:len(src)], src, initial)); got != want {
 		t.Fatalf("length %d to %d, initial %#x: sum of the copy %#x, want %#x", len(src), at, initial, got, want)
 	}
 	if !bytes.Equal(room, untouched) {
