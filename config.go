@@ -53,7 +53,7 @@ type Config struct {
 
 	// RingMemory bounds the octets of each shard's send and receive rings, of
 	// which connections take what they need and give it back when idle. Default:
-	// 512MiB, or what is left of Memory; 4MiB to 1TiB.
+	// 512MiB, or what is left of Memory; 4MiB to 128GiB.
 	RingMemory int
 
 	// HugePages asks for huge pages for that memory. They are reserved as a whole

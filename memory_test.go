@@ -107,7 +107,7 @@ func TestRingMemory_LowMakesNewClientsWait(t *testing.T) {
 					return
 				}
 				defer c.Close()
-				c.Write([]byte("question"))
+				c.Write(pattern(600)) // more than a small ring
 				if got, err := io.ReadAll(c); err != nil || string(got) != "answer" {
 					t.Errorf("the answer is %q, %v", got, err)
 				}
@@ -124,7 +124,7 @@ func TestRingMemory_LowMakesNewClientsWait(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := io.ReadFull(s, make([]byte, 8)); err != nil {
+			if _, err := io.ReadFull(s, make([]byte, 600)); err != nil {
 				t.Error(err)
 			}
 			if _, err := s.Write([]byte("answer")); err != nil {

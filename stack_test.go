@@ -40,7 +40,7 @@ func TestNew_SaysWhatIsWrong(t *testing.T) {
 		{"SameTwice", "10.0.0.1", func(c *Config) { c.Addresses = []netip.Prefix{prefix, prefix} }},
 		{"FarGateway", "gateway 192.0.2.1", func(c *Config) { c.Gateway = netip.MustParseAddr("192.0.2.1") }},
 		{"Congestion", `"bbr"`, func(c *Config) { c.TCP.Congestion = "bbr" }},
-		{"TinyRings", "RingMemory: 1 is out of range: 4MiB to 1TiB", func(c *Config) { c.RingMemory = 1 }},
+		{"TinyRings", "RingMemory: 1 is out of range: 4MiB to 128GiB", func(c *Config) { c.RingMemory = 1 }},
 		{"NegativeRings", "RingMemory: -1", func(c *Config) { c.RingMemory = -1 }},
 		{"NegativeConnections", "Connections: -1 ", func(c *Config) { c.Connections = -1 }},
 		{"NegativeTimeWaits", "TimeWaits: -1 ", func(c *Config) { c.TimeWaits = -1 }},

@@ -5,6 +5,7 @@ package param
 const (
 	kib = 1 << 10
 	mib = 1 << 20
+	gib = 1 << 30
 	tib = 1 << 40
 
 	maxSlots = 1 << 28
@@ -35,7 +36,7 @@ var Stack = Table{
 			Name: "TimeWaits", Kind: Int, Default: 1 << 18, Min: 1, Max: maxSlots, Later: "twice Connections with Memory",
 			Text: "bounds the TIME_WAIT records of each shard, of 64 octets each; beyond it the oldest give way, and are counted.",
 		}, {
-			Name: "RingMemory", Kind: Octets, Default: 512 * mib, Min: 4 * mib, Max: tib, Later: "what is left of Memory",
+			Name: "RingMemory", Kind: Octets, Default: 512 * mib, Min: 4 * mib, Max: 128 * gib, Later: "what is left of Memory",
 			Text: "bounds the octets of each shard's send and receive rings, of which connections take what they need and give it back when idle.",
 		}, {
 			Name: "HugePages", Kind: Bool,

@@ -36,7 +36,7 @@ var units = []struct {
 	name string
 	size int64
 }{
-	{"TiB", tib}, {"GiB", 1 << 30}, {"MiB", mib}, {"KiB", kib}, {"B", 1},
+	{"TiB", tib}, {"GiB", gib}, {"MiB", mib}, {"KiB", kib}, {"B", 1},
 }
 
 // formatDuration writes "120s" and not "2m0s".

@@ -13,8 +13,10 @@
 // fails, a piece of a larger class is given, so that no request is refused
 // while a piece that could serve it lies idle.
 //
+// Rings of 512 octets share pieces of 4 KiB: small.go.
+//
 // Every operation is a constant number of list steps (at most one per class).
-// The links stand beside the memory: free ring memory is never touched.
+// The account stands beside the memory: free ring memory is never touched.
 
 package ring
 
@@ -23,22 +25,25 @@ import (
 	"math/bits"
 )
 
-// The sizes of rings: powers of two from MinSize to MaxSize octets.
+// The sizes of rings: MinSize, and the powers of two from PageSize to MaxSize.
 const (
-	MinSize = 4 << 10
-	MaxSize = 4 << 20
+	MinSize  = 512
+	PageSize = 4 << 10
+	MaxSize  = 4 << 20
 
-	classes      = 11 // 4 KiB << 0 to 4 KiB << 10
+	classes      = 14 // 512 << 0 to 512 << 13
+	pageClass    = 3  // of PageSize; between it and 0 there is none
 	classBits    = 4
 	spanSize     = MaxSize
-	unitsPerSpan = spanSize / MinSize
+	pagesPerSpan = spanSize / PageSize
+	unitsPerPage = PageSize / MinSize
 )
 
 // MaxMemory is the most that one Pool can name.
 const MaxMemory = MinSize << (32 - classBits)
 
 // Ref names one ring in the memory of a Pool: in the low 4 bits its class plus
-// one, above them its offset in units of 4 KiB. Zero is no ring. It needs no
+// one, above them its offset in units of MinSize. Zero is no ring. It needs no
 // table to be resolved, so any goroutine with the Memory can do so.
 type Ref uint32
 
@@ -51,6 +56,9 @@ func (r Ref) class() int { return int(r&(1<<classBits-1)) - 1 }
 // unit returns the offset of r in units of MinSize.
 func (r Ref) unit() uint32 { return uint32(r >> classBits) }
 
+// page returns the page that r is in, or begins with.
+func (r Ref) page() uint32 { return r.unit() / unitsPerPage }
+
 // Size returns the octets of the ring, a power of two; 0 for no ring.
 func (r Ref) Size() int {
 	if r == 0 {
@@ -60,11 +68,12 @@ func (r Ref) Size() int {
 }
 
 // colour is where in the ring a stream that was empty begins: a cache line that
-// differs from that of the rings beside it.
-func (r Ref) colour() int { return int(r.unit()>>max(r.class(), 0)) % colours * cacheLine }
-
-// colours is how many such lines there are: a page's.
-const colours = MinSize / cacheLine
+// differs from that of rings which stand at the same place of other pages. They
+// would all compete for the same few lines of the cache.
+func (r Ref) colour() int {
+	nth := int(r.page()) >> max(r.class()-pageClass, 0)
+	return nth * cacheLine & (min(r.Size(), PageSize) - 1)
+}
 
 // Memory resolves Refs. It never changes.
 type Memory struct {
@@ -89,7 +98,15 @@ func (m *Memory) Bytes(r Ref) []byte {
 // none ends a list of spans, which are numbered from 1.
 const none = 0
 
-// given stands in Pool.links for a piece that is in use.
+// A Page is the Pool's account of 4 KiB.
+type Page struct {
+	link       uint32 // given, or page+1 of the next piece that came back
+	next, prev uint32 // page+1: in the list of pages with free small pieces
+	free       uint8  // small pieces that are not given out, a bit each
+	small      bool   // cut into small pieces
+}
+
+// given is the link of the first page of a piece that is in use.
 const given = ^uint32(0)
 
 // span is what the Pool knows of 4 MiB.
@@ -97,8 +114,8 @@ type span struct {
 	class      uint8  // the class it serves; meaningful while inUse > 0
 	inUse      uint16 // pieces given out
 	carved     uint16 // pieces ever given out since the class took the span
-	free       uint32 // unit+1 of the piece that came back last, or first: it goes out next; 0 if none
-	last       uint32 // with Pool.fifo: unit+1 of the piece that came back last
+	free       uint32 // page+1 of the piece that came back last, or first: it goes out next; 0 if none
+	last       uint32 // with Pool.fifo: page+1 of the piece that came back last
 	next, prev uint32 // in its class's list of spans with returned pieces
 }
 
@@ -106,8 +123,9 @@ type span struct {
 // others do with the memory that it names is ordered by the Streams.
 type Pool struct {
 	memory  Memory
-	spans   []span   // by number from 1
-	links   []uint32 // by unit: given, or unit+1 of the next returned piece
+	spans   []span // by number from 1
+	pages   []Page
+	small   smallList
 	partial [classes]uint32
 	carving [classes]uint32
 	idle    uint32 // spans that were used and are free, by span.next
@@ -118,7 +136,10 @@ type Pool struct {
 
 // NewPool returns a Pool over mem, which must hold at least one span of 4 MiB
 // and not more than MaxMemory. What does not fill a span is left unused.
-func NewPool(mem []byte) (*Pool, error) {
+func NewPool(mem []byte) (*Pool, error) { return PoolOver(mem, make([]Page, Pages(len(mem)))) }
+
+// PoolOver is NewPool with zeroed memory for the account.
+func PoolOver(mem []byte, pages []Page) (*Pool, error) {
 	n := len(mem) / spanSize
 	if n == 0 || uint64(len(mem)) > MaxMemory {
 		return nil, fmt.Errorf("ring: pool of %d octets: want %d to %d", len(mem), spanSize, uint64(MaxMemory))
@@ -127,12 +148,12 @@ func NewPool(mem []byte) (*Pool, error) {
 	return &Pool{
 		memory: Memory{mem: mem, twin: &Memory{mem: mem, own: true}},
 		spans:  make([]span, n+1),
-		links:  make([]uint32, n*unitsPerSpan),
+		pages:  pages[:n*pagesPerSpan],
 	}, nil
 }
 
-// Links returns how much a Pool over n octets takes for its own account of them.
-func Links(n int) int { return n/MinSize*4 + (n/spanSize+1)*24 }
+// Pages returns how many pages a Pool over n octets has.
+func Pages(n int) int { return n / spanSize * pagesPerSpan }
 
 // FIFO has a class go round in the pieces of its span: what benchmarks compare with.
 func (p *Pool) FIFO() { p.fifo = true }
@@ -143,7 +164,7 @@ func (p *Pool) Memory() *Memory { return &p.memory }
 // Bytes returns the octets of r.
 func (p *Pool) Bytes(r Ref) []byte { return p.memory.Bytes(r) }
 
-// InUse returns how many octets are given out.
+// InUse returns how many octets are given out, whole pages of small rings.
 func (p *Pool) InUse() int { return p.inUse }
 
 // Cap returns how many octets there are.
@@ -154,7 +175,12 @@ func (p *Pool) Cap() int { return len(p.memory.mem) }
 func (p *Pool) Low() bool { return p.Cap()-p.inUse < p.Cap()/8 }
 
 // classOf returns the smallest class that holds size octets.
-func classOf(size int) int { return bits.Len(uint(max(size, 1)-1) / MinSize) }
+func classOf(size int) int {
+	if size <= MinSize {
+		return 0
+	}
+	return pageClass + bits.Len(uint(size-1)/PageSize)
+}
 
 // Get takes a ring of at least size octets: of the smallest class that holds
 // them or, when that has none and no span is free, of a larger one. It returns
@@ -164,16 +190,29 @@ func (p *Pool) Get(size int) Ref {
 	if class >= classes {
 		return 0
 	}
-	if r := p.take(class); r != 0 {
+	if class == 0 {
+		if r := p.getSmall(); r != 0 {
+			return r
+		}
+		class = pageClass
+	} else if r := p.get(class); r != 0 {
 		return r
-	}
-	if s := p.takeSpan(class); s != none {
-		return p.carve(s)
 	}
 	for class++; class < classes; class++ {
 		if r := p.take(class); r != 0 {
 			return r
 		}
+	}
+	return 0
+}
+
+// get takes a piece of the class, for which it may take a span.
+func (p *Pool) get(class int) Ref {
+	if r := p.take(class); r != 0 {
+		return r
+	}
+	if s := p.takeSpan(class); s != none {
+		return p.carve(s)
 	}
 	return 0
 }
@@ -210,32 +249,35 @@ func (p *Pool) takeSpan(class int) uint32 {
 func (p *Pool) carve(s uint32) Ref {
 	sp := &p.spans[s]
 	class := int(sp.class)
-	unit := (s-1)*unitsPerSpan + uint32(sp.carved)<<class
+	page := (s-1)*pagesPerSpan + uint32(sp.carved)<<(class-pageClass)
 	sp.carved++
-	if sp.carved == unitsPerSpan>>class {
+	if sp.carved == pagesPerSpan>>(class-pageClass) {
 		p.carving[class] = none
 	}
-	return p.give(sp, unit)
+	return p.give(sp, page)
 }
 
 // reuse gets the piece that came back to a span last.
 func (p *Pool) reuse(s uint32) Ref {
 	sp := &p.spans[s]
-	unit := sp.free - 1
-	sp.free = p.links[unit]
+	page := sp.free - 1
+	sp.free = p.pages[page].link
 	if sp.free == 0 {
 		p.unlist(s)
 	}
-	return p.give(sp, unit)
+	return p.give(sp, page)
 }
 
-// give marks the piece at unit as given out.
-func (p *Pool) give(sp *span, unit uint32) Ref {
+// give marks the piece at a page as given out.
+func (p *Pool) give(sp *span, page uint32) Ref {
 	sp.inUse++
-	p.links[unit] = given
+	p.pages[page].link = given
 	p.inUse += MinSize << sp.class
-	return refOf(unit, int(sp.class))
+	return refOf(page*unitsPerPage, int(sp.class))
 }
+
+// backTwice says that a ring is not given out: two streams would share it.
+const backTwice = "ring: a ring was given back twice"
 
 // Put gives a ring back. It panics if the ring is not given out: two streams
 // would then share it. Putting no ring does nothing.
@@ -243,28 +285,41 @@ func (p *Pool) Put(r Ref) {
 	if r == 0 {
 		return
 	}
-	unit := r.unit()
-	s := unit/unitsPerSpan + 1
+	pg := &p.pages[r.page()]
+	if pg.link != given || pg.small != (r.class() == 0) {
+		panic(backTwice)
+	}
+	if pg.small {
+		p.putSmall(r, pg)
+		return
+	}
+	p.put(r, pg)
+}
+
+// put gives a piece of a span back.
+func (p *Pool) put(r Ref, pg *Page) {
+	page := r.page()
+	s := page/pagesPerSpan + 1
 	sp := &p.spans[s]
-	if int(sp.class) != r.class() || p.links[unit] != given {
-		panic("ring: a ring was given back twice")
+	if int(sp.class) != r.class() {
+		panic(backTwice)
 	}
 	p.inUse -= r.Size()
 	sp.inUse--
 	if sp.inUse == 0 {
-		p.links[unit] = 0
+		pg.link = 0
 		p.retire(s)
 		return
 	}
 	if p.fifo && sp.free != 0 {
-		p.links[unit], p.links[sp.last-1], sp.last = 0, unit+1, unit+1
+		pg.link, p.pages[sp.last-1].link, sp.last = 0, page+1, page+1
 		return
 	}
 	if sp.free != 0 {
 		p.unlist(s)
 	}
-	p.links[unit] = sp.free
-	sp.free, sp.last = unit+1, unit+1
+	pg.link = sp.free
+	sp.free, sp.last = page+1, page+1
 	p.list(s)
 }
 

@@ -30,7 +30,7 @@ func TestNewPool_WantsAtLeastOneSpan(t *testing.T) {
 func TestGet_RoundsUpToAClass(t *testing.T) {
 	p := newPool(t, classes)
 	tests := []struct{ ask, want int }{
-		{-1, MinSize}, {0, MinSize}, {1, MinSize}, {4096, MinSize}, {4097, 8192}, {8192, 8192}, {8193, 16384},
+		{-1, MinSize}, {0, MinSize}, {1, MinSize}, {512, MinSize}, {513, PageSize}, {4096, PageSize}, {4097, 8192}, {8192, 8192}, {8193, 16384},
 		{64 << 10, 64 << 10}, {64<<10 + 1, 128 << 10}, {MaxSize/2 + 1, MaxSize}, {MaxSize, MaxSize}, {MaxSize + 1, 0},
 	}
 	for _, tt := range tests {
@@ -62,9 +62,9 @@ func TestGet_GivesWhatCameBackLast(t *testing.T) {
 func TestGet_TouchesNoMoreMemoryThanIsLive(t *testing.T) {
 	p := newPool(t, 4)
 	for range 10_000 {
-		a, b := p.Get(MinSize), p.Get(MinSize)
-		if a.unit() > 1 || b.unit() > 1 {
-			t.Fatalf("two live pieces at a time reached units %d and %d", a.unit(), b.unit())
+		a, b := p.Get(PageSize), p.Get(PageSize)
+		if a.page() > 1 || b.page() > 1 {
+			t.Fatalf("two live pieces at a time reached pages %d and %d", a.page(), b.page())
 		}
 		p.Put(a)
 		p.Put(b)
@@ -74,11 +74,11 @@ func TestGet_TouchesNoMoreMemoryThanIsLive(t *testing.T) {
 func TestFIFO_GoesRoundInTheSpan(t *testing.T) {
 	p := newPool(t, 2)
 	p.FIFO()
-	p.Get(MinSize) // stays out, so that the span is never free
-	for turn := range 3 * (unitsPerSpan - 1) {
-		r := p.Get(MinSize)
-		if want := uint32(turn%(unitsPerSpan-1) + 1); r.unit() != want {
-			t.Fatalf("unit %d, want %d: never used, or away for longest", r.unit(), want)
+	p.Get(PageSize) // stays out, so that the span is never free
+	for turn := range 3 * (pagesPerSpan - 1) {
+		r := p.Get(PageSize)
+		if want := uint32(turn%(pagesPerSpan-1) + 1); r.page() != want {
+			t.Fatalf("page %d, want %d: never used, or away for longest", r.page(), want)
 		}
 		p.Put(r)
 	}
@@ -90,7 +90,7 @@ func TestPut_FreesTheSpanForOtherClasses(t *testing.T) {
 	for r := p.Get(MinSize); r != 0; r = p.Get(MinSize) {
 		refs = append(refs, r)
 	}
-	if len(refs) != unitsPerSpan || p.InUse() != p.Cap() {
+	if len(refs) != pagesPerSpan*unitsPerPage || p.InUse() != p.Cap() {
 		t.Fatalf("%d pieces, %d in use", len(refs), p.InUse())
 	}
 	for i, r := range refs {
@@ -117,12 +117,62 @@ func TestGet_FallsBackToALargerClass(t *testing.T) {
 	}
 }
 
+// Rings of one size are used from their beginnings again and again: those must
+// not meet in the cache, which has room for eight lines at multiples of 4 KiB.
+func TestColour_SpreadsBeginningsOverTheCache(t *testing.T) {
+	const sets = PageSize / cacheLine
+	for _, size := range []int{MinSize, PageSize, 64 << 10} {
+		p := newPool(t, 4)
+		var at [sets]int
+		for range sets {
+			r := p.Get(size)
+			at[(int(r.unit())*MinSize+r.colour())/cacheLine%sets]++
+			if r.colour() >= size || r.colour()%cacheLine != 0 {
+				t.Fatalf("a ring of %d octets begins at %d", size, r.colour())
+			}
+		}
+		for set, n := range at {
+			if n != 1 {
+				t.Fatalf("%d of %d rings of %d octets begin in line %d", n, sets, size, set)
+			}
+		}
+	}
+}
+
+// Small rings take what as many larger ones would at most.
+func TestGetSmall_SharesPages(t *testing.T) {
+	p := newPool(t, 1)
+	var refs []Ref
+	for range 3*unitsPerPage - 1 {
+		refs = append(refs, p.Get(100))
+	}
+	if p.InUse() != 3*PageSize {
+		t.Fatalf("%d small rings take %d octets", len(refs), p.InUse())
+	}
+	for i, r := range refs {
+		if i%unitsPerPage != 1 {
+			p.Put(r)
+		}
+	}
+	if p.InUse() != 3*PageSize {
+		t.Fatalf("with one small ring on each of three pages %d octets are in use", p.InUse())
+	}
+	if a, b := p.Get(1), p.Get(1); a.page() != refs[len(refs)-1].page() || b.page() != a.page() {
+		t.Errorf("pages %d and %d: that to which a ring came back last is %d", a.page(), b.page(), refs[len(refs)-1].page())
+	}
+}
+
 func TestPut_PanicsWhenTheRingIsNotOut(t *testing.T) {
 	p := newPool(t, 2)
-	a, b := p.Get(MinSize), p.Get(MinSize)
+	a, b := p.Get(PageSize), p.Get(PageSize)
+	small, other := p.Get(MinSize), p.Get(MinSize)
 	p.Put(b)
+	p.Put(other)
 	p.Put(0)
-	for _, bad := range []Ref{b, refOf(a.unit(), 1), refOf(unitsPerSpan-1, 0)} {
+	for _, bad := range []Ref{
+		b, other, refOf(a.unit(), 0), refOf(a.unit(), pageClass+1), refOf(small.unit(), pageClass),
+		refOf((pagesPerSpan-1)*unitsPerPage, 0), refOf((pagesPerSpan-1)*unitsPerPage, pageClass),
+	} {
 		func() {
 			defer func() {
 				if recover() == nil {
@@ -132,6 +182,7 @@ func TestPut_PanicsWhenTheRingIsNotOut(t *testing.T) {
 			p.Put(bad)
 		}()
 	}
+	p.Put(small)
 	p.Put(a)
 	defer func() {
 		if recover() == nil {
@@ -166,17 +217,28 @@ func TestLow_BelowAnEighth(t *testing.T) {
 type poolModel map[Ref]bool
 
 // couldServe reports whether a piece of exactly this class is to be had, and
-// whether a free span is, going by what is out alone.
+// whether a free span is, going by what is out alone. Small rings are those of
+// pages that are out.
 func (m poolModel) couldServe(spans, class int) (piece, span bool) {
-	live, classAt := make([]int, spans), make([]int, spans)
+	live, classAt, smalls := make([]int, spans), make([]int, spans), map[uint32]int{}
 	for r := range m {
-		s := r.unit() / unitsPerSpan
-		live[s]++
-		classAt[s] = r.class()
+		s := r.page() / pagesPerSpan
+		classAt[s] = max(r.class(), pageClass)
+		if r.class() > 0 {
+			live[s]++
+			continue
+		}
+		if smalls[r.page()]++; smalls[r.page()] == 1 {
+			live[s]++
+		}
 	}
+	for _, n := range smalls {
+		piece = piece || class == 0 && n < unitsPerPage
+	}
+	class = max(class, pageClass)
 	for s, n := range live {
 		span = span || n == 0
-		piece = piece || n > 0 && classAt[s] == class && n < unitsPerSpan>>class
+		piece = piece || n > 0 && classAt[s] == class && n < pagesPerSpan>>(class-pageClass)
 	}
 	return piece, span
 }
@@ -185,6 +247,9 @@ func (m poolModel) couldServe(spans, class int) (piece, span bool) {
 func (m poolModel) check(t *testing.T, spans, class int, r Ref) {
 	t.Helper()
 	for k := class; k < classes; k++ {
+		if k > 0 && k <= pageClass && class == 0 {
+			continue // the small ring would have come out of such a piece
+		}
 		piece, span := m.couldServe(spans, k)
 		if piece || k == class && span {
 			if r == 0 || r.class() != k {
@@ -213,6 +278,7 @@ type poolWorld struct {
 	out   []Ref
 	owner []Ref // by unit
 	inUse int
+	small map[uint32]int // small rings by page
 }
 
 // own records who has the units of r.
@@ -225,6 +291,21 @@ func (w *poolWorld) own(r, owner Ref) {
 	}
 }
 
+// count adds by rings of the size of r to those that are out. Small ones count
+// by pages.
+func (w *poolWorld) count(r Ref, by int) {
+	size := r.Size()
+	if r.class() == 0 {
+		before := w.small[r.page()]
+		w.small[r.page()] += by
+		if before != 0 && before+by != 0 {
+			return
+		}
+		size = PageSize
+	}
+	w.inUse += by * size
+}
+
 // get asks for a ring of a class and reports whether there was one.
 func (w *poolWorld) get(class, less int) bool {
 	r := w.p.Get(MinSize<<class - less)
@@ -235,7 +316,7 @@ func (w *poolWorld) get(class, less int) bool {
 	w.own(r, r)
 	w.model[r] = true
 	w.out = append(w.out, r)
-	w.inUse += r.Size()
+	w.count(r, 1)
 	return true
 }
 
@@ -247,18 +328,21 @@ func (w *poolWorld) put(k int) {
 	w.p.Put(r)
 	delete(w.model, r)
 	w.own(r, 0)
-	w.inUse -= r.Size()
+	w.count(r, -1)
 }
 
 func followPoolModel(t *testing.T, spans, lowest int, fifo bool) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	w := &poolWorld{t: t, p: newPool(t, spans), spans: spans, model: poolModel{}, owner: make([]Ref, spans*unitsPerSpan)}
+	w := &poolWorld{t: t, p: newPool(t, spans), spans: spans, model: poolModel{}, owner: make([]Ref, spans*pagesPerSpan*unitsPerPage), small: map[uint32]int{}}
 	w.p.fifo = fifo
 	full := 0
 	for step := range 30_000 {
 		growing := step/1000%2 == 0
 		if rng.IntN(10) < 4 != growing {
 			class := lowest + min(rng.IntN(classes-lowest), rng.IntN(classes-lowest))
+			if class < pageClass {
+				class = 0
+			}
 			if !w.get(class, rng.IntN(MinSize/2)) {
 				full++
 			}

@@ -151,7 +151,7 @@ func TestStream_BeginsAnewWhenItIsEmpty(t *testing.T) {
 	rings := [2]Stream{newStream(p, wrap), newStream(p, wrap)}
 	var places [2]*byte
 	for i, s := range rings {
-		s.Attach(p.Get(MinSize))
+		s.Attach(p.Get(PageSize))
 		for round := range 100 {
 			s.Write(text(s.WritePos(), 64))
 			a, b := s.Peek()
@@ -165,7 +165,7 @@ func TestStream_BeginsAnewWhenItIsEmpty(t *testing.T) {
 	}
 	at := func(i int) int { // within the ring
 		s := rings[i]
-		return s.index(s.WritePos(), MinSize)
+		return s.index(s.WritePos(), PageSize)
 	}
 	if at(0)/cacheLine == at(1)/cacheLine {
 		t.Errorf("neighbours begin at %d and %d: their lines compete for one place in the cache", at(0), at(1))

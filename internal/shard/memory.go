@@ -28,7 +28,7 @@ const (
 	MemoryFlows                   // connection table
 	MemoryTimeWaits               // records
 	MemoryRanges                  // of out-of-order octets and of SACK scoreboards, and send logs
-	MemoryRings                   // with the pool's own links
+	MemoryRings                   // with the pool's account of them
 	MemoryFragments               // reassembly, path MTUs, ICMP answers
 	MemoryNeighbours
 	MemoryHandover // rings of frames between shards, and to ourselves
@@ -70,7 +70,7 @@ func (c *Config) Reserves(l link.Info) Octets {
 		MemoryFlows:      arena.Size[flow.Entry](flow.Entries(c.Connections + c.TimeWaits)),
 		MemoryTimeWaits:  slots[tcp.TimeWaitRecord](c.TimeWaits + 1),
 		MemoryRanges:     slots[tcp.RangeSet](sets) + slots[tcp.SendLog](sets),
-		MemoryRings:      c.RingMemory + ring.Links(c.RingMemory),
+		MemoryRings:      c.RingMemory + arena.Size[ring.Page](ring.Pages(c.RingMemory)),
 		MemoryFragments:  ip.Memory(c.Host),
 		MemoryNeighbours: neigh.Memory(c.Neighbours),
 		MemoryHandover:   c.Shards * ring.FramesSize(frameSlots, wire.EthernetLen+l.MTU),
@@ -142,6 +142,7 @@ type tables struct {
 	sentSlots   []slab.Slot
 	flows       []flow.Entry
 	timers      []wheel.Node
+	pages       []ring.Page
 	touched     []slab.Index
 	release     func([]flow.Entry)
 }
@@ -150,7 +151,8 @@ type tables struct {
 func (c *Config) TablesSize() int {
 	o := c.Reserves(link.Info{})
 	elsewhere := arena.Size[sock.Block](c.Connections+1) + waitersSize(c.Connections+1)
-	return o[MemoryConnections] - elsewhere + o[MemoryFlows] + o[MemoryTimeWaits] + o[MemoryRanges]
+	return o[MemoryConnections] - elsewhere + o[MemoryFlows] + o[MemoryTimeWaits] + o[MemoryRanges] +
+		o[MemoryRings] - c.RingMemory
 }
 
 // MemorySize returns what a shard takes of Config.Memory at most.
@@ -165,6 +167,7 @@ func newTables(c *Config) (t tables, err error) {
 	take(&err, c.Tables, &t.tcbSlots, n)
 	take(&err, c.Tables, &t.timers, wheel.Nodes(n))
 	take(&err, c.Tables, &t.touched, n)
+	take(&err, c.Tables, &t.pages, ring.Pages(c.RingMemory))
 	take(&err, c.Tables, &t.records, c.TimeWaits+1)
 	take(&err, c.Tables, &t.recordSlots, c.TimeWaits+1)
 	take(&err, c.Tables, &t.ranges, c.rangeSets()+1)

@@ -142,14 +142,14 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 	if err != nil {
 		return nil, fmt.Errorf("shard: %d MiB of ring memory: %w", cfg.RingMemory>>20, err)
 	}
-	if s.pool, err = ring.NewPool(rings); err != nil {
-		return nil, fmt.Errorf("shard: %w", err)
-	}
-	s.blocks, s.memory = blocks, s.pool.Memory()
 	t, err := newTables(&cfg)
 	if err != nil {
 		return nil, fmt.Errorf("shard: tables of %d connections: %w", cfg.Connections, err)
 	}
+	if s.pool, err = ring.PoolOver(rings, t.pages); err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	s.blocks, s.memory = blocks, s.pool.Memory()
 	s.waiters = newWaiters(cfg.Connections + 1)
 	s.tcbs = slab.Over(t.tcbs, t.tcbSlots)
 	s.dials = make(map[slab.Index]uint64)

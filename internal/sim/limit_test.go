@@ -51,6 +51,7 @@ func noSlot(t *testing.T, w *World) {
 // sent again, writers wait; nothing that was accepted fails.
 func noRingMemory(t *testing.T, w *World) {
 	h, s := alone(w, HostConfig{Connections: 2048, RingMemory: 4 << 20})
+	question, answer := bytes.Repeat([]byte("ask"), 200), bytes.Repeat([]byte("answer"), 100) // more than small rings
 	l := h.Listen(Addr{Port: 80}, 2048)
 	w.Run(time.Millisecond)
 	var peers []*peer
@@ -65,7 +66,7 @@ func noRingMemory(t *testing.T, w *World) {
 		}
 		p.ack = got[0].End()
 		p.send(wire.ACK, nil)
-		p.send(wire.ACK, []byte("keep this"))
+		p.send(wire.ACK, question)
 		p.take(50 * time.Microsecond)
 		peers = append(peers, p)
 		conns = append(conns, l.Accept())
@@ -76,7 +77,7 @@ func noRingMemory(t *testing.T, w *World) {
 	}
 	waiting := 0
 	for _, c := range conns { // writers take what is left
-		if _, st := c.App.Write([]byte("answer")); st == sock.WouldBlock && c.App.ParkWrite(6) {
+		if _, st := c.App.Write(answer); st == sock.WouldBlock && c.App.ParkWrite(len(answer)) {
 			waiting++
 		}
 		w.Run(20 * time.Microsecond)
@@ -95,7 +96,7 @@ func noRingMemory(t *testing.T, w *World) {
 	s.Frames = nil
 	s.Each = s.acknowledge
 	for i, c := range conns {
-		if got := read(c); !bytes.HasPrefix(got, []byte("keep this")) {
+		if got := read(c); !bytes.HasPrefix(got, question) {
 			t.Fatalf("connection %d read %d octets", i, len(got))
 		}
 		if c.App.Block.Errno() != sock.OK {
@@ -109,11 +110,11 @@ func noRingMemory(t *testing.T, w *World) {
 			if wrote[i] {
 				continue
 			}
-			if n, _ := c.App.Write([]byte("answer")); n == 6 {
+			if n, _ := c.App.Write(answer); n == len(answer) {
 				wrote[i] = true
 				left--
 			} else {
-				c.App.ParkWrite(6)
+				c.App.ParkWrite(len(answer))
 			}
 		}
 		w.Run(10 * time.Millisecond)

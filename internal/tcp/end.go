@@ -4,6 +4,7 @@ package tcp
 
 import (
 	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/sock"
 )
 
@@ -67,12 +68,14 @@ func (e *Engine) detachRings(t *TCB) {
 	}
 	tx := e.tx(t)
 	if b.Flags()&sock.TxRing == 0 && tx.Len() == 0 {
-		for r := tx.Detach(); r != 0; r = tx.Detach() {
-			e.pool.Put(r)
-		}
+		e.detach(tx)
 	}
-	rx := e.rx(t)
-	for r := rx.Detach(); r != 0; r = rx.Detach() {
+	e.detach(e.rx(t))
+}
+
+// detach takes the rings of a stream back if it is empty.
+func (e *Engine) detach(s ring.Stream) {
+	for r := s.Detach(); r != 0; r = s.Detach() {
 		e.pool.Put(r)
 	}
 }

@@ -186,7 +186,7 @@ type Resources struct {
 // New returns an engine.
 func New(cfg Config, r Resources) *Engine {
 	cfg.WindowScale = min(max(cfg.WindowScale, 0), wire.MaxWScale)
-	cfg.SndBuf = max(cfg.SndBuf, firstRing)
+	cfg.SndBuf = max(cfg.SndBuf, leastBuf)
 	return &Engine{
 		cfg:    cfg,
 		blocks: r.Blocks,

@@ -1,6 +1,10 @@
 package tcp
 
-import "time"
+import (
+	"time"
+
+	"github.com/mtcp-go/mtcp/internal/ring"
+)
 
 // Limits of the engine. What has a limit has a counter in drop or Stats.
 const (
@@ -13,7 +17,9 @@ const (
 	maxRanges  = 64  // holes kept per direction and connection
 	maxReplies = 128 // connectionless segments queued
 
-	firstRing = 4 << 10 // octets of the first ring of a direction
+	firstRing = ring.MinSize  // octets of the first ring of a direction, at least
+	dialRing  = ring.PageSize // of the first send ring of a connection that we opened
+	leastBuf  = ring.PageSize // octets of a buffer, at least
 
 	// minProbe is the least time after which the tail of a flight is probed.
 	minProbe = 10 * time.Millisecond

@@ -70,9 +70,14 @@ func (e *Engine) store(t *TCB, pos seq.Value, p []byte) bool {
 	return true
 }
 
-// enlarge makes room for need octets: first a small ring, since most requests
-// are small, then one for the whole window.
+// enlarge makes room for need octets. An empty ring makes way for one of the
+// right size: 512 octets, or 4 KiB, are enough for most requests. One that is
+// not empty stays until it is read, and the next is for the whole window,
+// because there cannot be a third meanwhile.
 func (e *Engine) enlarge(t *TCB, rx ring.Stream, need int) bool {
+	if t.ooo == 0 {
+		e.detach(rx)
+	}
 	if !rx.HasRing() {
 		ref := e.pool.Get(max(need, firstRing))
 		if ref == 0 {

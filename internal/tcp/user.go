@@ -135,7 +135,7 @@ func (e *Engine) ReadyTx(t *TCB) {
 	if b.Flags()&sock.TxRing != 0 {
 		return
 	}
-	if ref := e.pool.Get(firstRing); ref != 0 {
+	if ref := e.pool.Get(dialRing); ref != 0 {
 		b.AttachTx(e.mem, ref)
 		e.armIdle(t, t.rcvAt)
 	}
@@ -312,7 +312,7 @@ func (e *Engine) set(t *TCB, o sock.Option, v uint64) {
 	case sock.OptRcvBuf:
 		e.setRcvBuf(t, v)
 	case sock.OptSndBuf:
-		t.sndBuf = uint32(min(max(v, firstRing), uint64(e.cfg.SndBufMax)))
+		t.sndBuf = uint32(min(max(v, leastBuf), uint64(e.cfg.SndBufMax)))
 		t.flags |= flagSndBufSet
 	case sock.OptTOS:
 		t.tos = uint8(v)

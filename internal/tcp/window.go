@@ -36,7 +36,7 @@ func (t *TCB) silly() seq.Size {
 }
 
 // minRcvBuf is the least buffer with which a window can open and close.
-func (t *TCB) minRcvBuf() uint32 { return max(firstRing, uint32(2)<<t.rcvScale) }
+func (t *TCB) minRcvBuf() uint32 { return max(leastBuf, uint32(2)<<t.rcvScale) }
 
 // maxRcvBuf is the largest buffer that makes sense.
 func (e *Engine) maxRcvBuf(t *TCB) uint32 {

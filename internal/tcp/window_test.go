@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/seq"
 	"github.com/mtcp-go/mtcp/internal/sock"
 )
@@ -179,7 +180,7 @@ func TestAutotuning_NotIfTheApplicationChose(t *testing.T) {
 func TestRingGrowth_KeepsWhatIsOutOfOrder(t *testing.T) {
 	r := established(t, sackSYN, nil)
 	r.in("P. 1:1001 ack 1")
-	if r.e.rx(r.c).Size() != firstRing {
+	if r.e.rx(r.c).Size() != ring.PageSize {
 		t.Fatalf("the first ring has %d octets", r.e.rx(r.c).Size())
 	}
 	r.in("P. 2001:3001 ack 1")  // in the small ring
@@ -189,6 +190,32 @@ func TestRingGrowth_KeepsWhatIsOutOfOrder(t *testing.T) {
 	if n := r.read(20000); n != 10000 { // compared by the harness
 		t.Errorf("read %d", n)
 	}
+}
+
+// A ring that has been read empty makes way for one of the right size; one that
+// has not is followed by one for the window.
+func TestRing_FitsWhatArrives(t *testing.T) {
+	r := established(t, sackSYN, nil)
+	size := func() int { return int(r.e.rx(r.c).Size()) }
+	at := 1
+	take := func(n int) {
+		r.in(fmt.Sprintf("P. %d:%d ack 1", at, at+n))
+		at += n
+	}
+	for _, step := range []struct{ octets, size int }{{100, 512}, {512, 512}, {600, 4096}, {100, 4096}, {1000, 4096}} {
+		take(step.octets)
+		if size() != step.size {
+			t.Fatalf("a ring of %d octets for %d, want %d", size(), step.octets, step.size)
+		}
+		r.read(step.octets)
+	}
+	for range 5 {
+		take(1000)
+	}
+	if size() < int(r.c.rcvBuf) {
+		t.Errorf("a ring of %d octets with a window of %d open", size(), r.c.rcvBuf)
+	}
+	r.read(5000)
 }
 
 func TestSetRcvBuf_NeverTakesBackAPromise(t *testing.T) {
