@@ -258,3 +258,13 @@ func (s Stream) pieces(r Ref, pos seq.Value, n int) (a, b []byte) {
 	}
 	return ring[first : first+n : first+n], nil
 }
+
+// Touch reads an octet where the stream is about to be written, to have it in the cache.
+func (s Stream) Touch() uint32 {
+	r := s.present()
+	if r == 0 {
+		return 0
+	}
+	ring := s.Mem.Bytes(r)
+	return uint32(ring[s.index(s.WritePos(), len(ring))])
+}

@@ -177,11 +177,36 @@ func (s *Shard) processParsed(now mono.Time, t trail) {
 		a := &s.parsed[i]
 		a.owner, _ = s.flows.Find(a.key, a.hash)
 	}
+	if s.tcbs.Len() >= crowd {
+		s.bring()
+	}
 	for i := range s.parsed[:s.nParsed] {
 		s.input(&s.parsed[i], now, t)
 		s.parsed[i].seg.Payload, s.parsed[i].frame = nil, nil
 	}
 	s.nParsed = 0
+}
+
+// crowd is how many connections are too many for the cache to have them all.
+const crowd = 1 << 11
+
+// bring begins to bring what the batch needs into the cache: the connections,
+// and then, where their blocks say, their rings. The loads of a whole batch
+// overlap, and nothing waits for them; their sum keeps the compiler from
+// dropping them.
+func (s *Shard) bring() {
+	sum := uint32(0)
+	for i := range s.parsed[:s.nParsed] {
+		if owner := s.parsed[i].owner; owner&twBit == 0 {
+			sum += s.tcbs.At(slab.Index(owner)).Touch() + s.blocks[owner].Touch()
+		}
+	}
+	for i := range s.parsed[:s.nParsed] {
+		if owner := s.parsed[i].owner; owner&twBit == 0 {
+			sum += s.blocks[owner].TouchRings(s.memory)
+		}
+	}
+	s.sink = sum
 }
 
 // input gives one segment to its connection, record or listener.

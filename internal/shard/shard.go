@@ -103,6 +103,7 @@ type Shard struct {
 	txLocal   int // packets to ourselves
 	parsed    [batch]arrival
 	nParsed   int
+	sink      uint32 // see bring
 	expired   [batch]uint32
 	touched   []slab.Index
 	lists     [numLists]list
