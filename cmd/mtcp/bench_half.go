@@ -266,6 +266,7 @@ type benchLoadCmd struct {
 	C             int           `short:"c" default:"256" help:"Connections at a time."`
 	PerConnection int           `default:"0" help:"requests: how many on each connection; 0: no limit."`
 	Size          int           `default:"64" help:"Octets of a request, and of its answer."`
+	Hold          int           `default:"0" help:"Connections that do nothing, opened before and held beside the load."`
 	Rate          float64       `default:"0" help:"Open loop: transactions a second that are due; 0: as many as can be."`
 	Sources       int           `default:"16" help:"Addresses to connect from, --addr and those after it."`
 	Warmup        time.Duration `default:"1s" help:"What is not counted."`
@@ -301,6 +302,7 @@ type loadReport struct {
 	P50, P90, P99     time.Duration
 	P999, Max         time.Duration
 	Open              int
+	Held              int `json:",omitempty"` // of those that do nothing
 	Errors, Wrong     uint64
 	Late              uint64
 	FirstError        string  `json:",omitempty"`
@@ -345,7 +347,7 @@ func (c *benchLoadCmd) Run(t *terminal) (err error) {
 	done := c.tellTime(t)
 	r, err := traffic.Run(ctx, s, traffic.Spec{
 		Work: c.Work, Server: c.Server.Addr, From: from, Connections: c.C, PerConnection: c.PerConnection,
-		Size: c.Size, Rate: c.Rate, Warmup: c.Warmup, Duration: c.Duration,
+		Size: c.Size, Hold: c.Hold, Rate: c.Rate, Warmup: c.Warmup, Duration: c.Duration,
 	})
 	done()
 	if err != nil {
@@ -418,7 +420,7 @@ func (c *benchLoadCmd) report(s *mtcp.Stack, r *traffic.Result, before mtcp.Shar
 		Transactions: r.All, Connections: r.AllOpened, Octets: r.AllOctets,
 		Jain: r.Shares.Jain(), Mean: time.Duration(r.Latency.Mean()),
 		P50: q(50), P90: q(90), P99: q(99), P999: q(99.9), Max: time.Duration(r.Latency.Max()),
-		Open: r.Open, Errors: r.Errors, Wrong: r.Wrong, Late: r.Late, FirstError: r.FirstError,
+		Open: r.Open, Held: r.Held, Errors: r.Errors, Wrong: r.Wrong, Late: r.Late, FirstError: r.FirstError,
 		Retransmits:      after.Retransmits - before.Retransmits,
 		BusySeconds:      (after.Busy - before.Busy).Seconds(),
 		TimeWaitsMade:    after.TimeWaitsMade - before.TimeWaitsMade,
@@ -452,6 +454,9 @@ func (r *loadReport) text() string {
 		line("latency", "p50 %v, p90 %v, p99 %v, p99.9 %v, max %v", r.P50, r.P90, r.P99, r.P999, r.Max)
 		line("packets", "%.2f in, %.2f out a transaction", r.PacketsIn, r.PacketsOut)
 		line("fairness", "%.4f (Jain's index of what each connection had)", r.Jain)
+	}
+	if r.Held > 0 {
+		line("held", "%s connections that do nothing", group(uint64(r.Held)))
 	}
 	line("options", "%s", r.Options)
 	line("client", "busy %.2f s, %d retransmitted, %d TIME_WAIT records, %d evicted early; %s",

@@ -74,6 +74,7 @@ type task struct {
 	work     string // of bench load
 	c        int    // connections at a time
 	per      int    // messages on each connection
+	hold     int    // connections beside these that do nothing
 	size     int
 	ofRate   float64 // open loop: this part of what the task before came to
 	shards   int     // in-process: shards of one process
@@ -140,10 +141,20 @@ func plots() []plot {
 			Note:  "Server and client, a shard each on every core, joined by an in-process wire; 256 connections, kept or short. Two shards in one process share an address space, a Go scheduler and a garbage collector, two processes nothing: what the second has less than the third is what sharing costs.",
 			Paper: "1/2/4/8 cores: 0.315/0.47/0.765/1.49 million one-message connections/s."},
 			[]rival{eventMem, netMem}, coreTasks(), perSecond},
+		{report.Figure{ID: "held", Title: "Beside connections that do nothing", Kind: report.Bars, Unit: "transactions/s", X: "idle connections",
+			Note: "256 kept connections ask and are answered while so many others stand open."},
+			[]rival{eventMemif}, heldTasks(), perSecond},
 		{report.Figure{ID: "memory", Title: "Memory of an idle connection", Kind: report.Memory, Unit: "octets a connection", X: "connections",
 			Note: "What the server's process grew by: resident, huge pages and mapped memfd, from /proc/PID/smaps_rollup, at its largest while the connections stood. Of the kernel's server only the process counts, not the kernel's own memory."},
 			memories, []task{{label: "5,000", work: "idle", c: 5_000, size: 64}, {label: "100,000", work: "idle", c: 100_000, size: 64, full: true}}, nil},
 	}
+}
+
+func heldTasks() (all []task) {
+	for _, n := range []int{0, 5_000, 100_000, 1_000_000} {
+		all = append(all, task{x: float64(n), label: group(uint64(n)), work: "requests", c: 256, hold: n, size: 64, full: n > 5_000})
+	}
+	return all
 }
 
 func messageTasks() (all []task) {

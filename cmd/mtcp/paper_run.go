@@ -225,6 +225,7 @@ func (p *paper) server(r *rival, t *task, w *paperWire) (program string, args []
 		return p.facts.gvisor, append(size, "--iface", w.serverDev)
 	}
 	args = append([]string{"bench", "serve", "--json", "--congestion", congestion}, size...)
+	args = append(args, t.room()...)
 	for _, flag := range r.flags {
 		args = append(args, strings.ReplaceAll(flag, "SERVER", strconv.Itoa(p.serverCore)))
 	}
@@ -251,18 +252,27 @@ func (p *paper) client(t *task, w *paperWire, rate float64) []string {
 	return append(args, "--link", linkAFXDP, "--iface", w.clientDev)
 }
 
+// room is for the connections that are held, which may be more than a stack has by
+// itself.
+func (t *task) room() []string {
+	if t.hold == 0 {
+		return nil
+	}
+	return []string{"--connections", strconv.Itoa(t.hold + t.hold/8 + t.c)}
+}
+
 // loadFlags are those of every load.
 func (p *paper) loadFlags(t *task) []string {
 	duration := p.cmd.Duration
 	if t.work == "idle" { // they have to be opened, and seen
 		duration = max(duration, time.Second+time.Duration(t.c)*100*time.Microsecond)
 	}
-	return []string{
+	return append([]string{
 		"bench", "load", "--json", "--congestion", congestion, "--addr", paperClient + paperBits, "--server", paperServer,
 		"--sources", strconv.Itoa(loadSources), "--work", t.work, "-c", strconv.Itoa(t.c),
 		"--per-connection", strconv.Itoa(t.per), "--size", strconv.Itoa(t.size),
-		"--warmup", p.cmd.Warmup.String(), "--duration", duration.String(),
-	}
+		"--warmup", p.cmd.Warmup.String(), "--duration", duration.String(), "--hold", strconv.Itoa(t.hold),
+	}, t.room()...)
 }
 
 // load runs bench load.

@@ -41,7 +41,7 @@ func TestUsage_BadCommandLinesExitWithTwo(t *testing.T) {
 		"two to serve":                   {append([]string{"serve", "--echo", "--root", "/"}, stack...), []string{"--root", "--echo"}},
 		"unknown link":                   {append([]string{"serve", "--echo", "--link", "token-ring"}, stack...), []string{"token-ring", "afxdp"}},
 		"no connections":                 {append([]string{"serve", "--echo", "--connections", "0"}, stack...), []string{"--connections"}},
-		"no memory":                      {append([]string{"serve", "--echo", "--ring-memory", "0"}, stack...), []string{"--ring-memory", "4MiB to 1TiB"}},
+		"no memory":                      {append([]string{"serve", "--echo", "--ring-memory", "0"}, stack...), []string{"--ring-memory", "4MiB to 128GiB"}},
 		"no size":                        {append([]string{"serve", "--echo", "--ring-memory", "much"}, stack...), []string{"--ring-memory", "much", "512MiB"}},
 		"unknown mode":                   {append([]string{"serve", "--echo", "--require", "fast"}, stack...), []string{"--require", "native", "zerocopy"}},
 		"a mode of a TAP":                {[]string{"serve", "--echo", "--link", "tap", "--addr", "10.0.0.2/24", "--require", "native"}, []string{"--require", "--link tap"}},

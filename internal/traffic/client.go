@@ -24,6 +24,7 @@ type client struct {
 	sessions []*session
 	idle     []*session // open loop: those that wait for something to do
 	due      arrivals
+	held     holding
 	counting bool
 	stopped  bool
 	began    time.Duration
@@ -59,7 +60,10 @@ func Run(ctx context.Context, s *mtcp.Stack, spec Spec) (*Result, error) {
 		part.Rate = spec.Rate / float64(len(loops))
 		clients[i] = newClient(&part, l)
 	}
-	err := phases(ctx, clients, &spec)
+	err := hold(ctx, clients, spec.Hold)
+	if err == nil {
+		err = phases(ctx, clients, &spec)
+	}
 	total := &Result{Latency: newHistogram()}
 	for _, c := range clients {
 		if err := c.on(c.finish); err != nil {
@@ -190,6 +194,7 @@ func (c *client) stop() {
 	if c.counting {
 		c.final = c.r
 		c.final.Elapsed = c.loop.Now() - c.began
+		c.final.Held = c.held.open
 		c.final.All += c.final.Transactions
 		c.final.AllOpened += c.final.Connections
 		c.final.AllOctets += c.final.Octets

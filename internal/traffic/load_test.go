@@ -86,6 +86,47 @@ func TestRun_EveryWorkOverBothDoors(t *testing.T) {
 	}
 }
 
+func TestRun_HoldsConnectionsBesideTheLoad(t *testing.T) {
+	client, server, from := stacks(t, 2)
+	if err := Serve(server, 64); err != nil {
+		t.Fatal(err)
+	}
+	spec := Spec{Work: Short, Connections: 5, Hold: 301, Server: serverIP, From: from, Size: 64, Duration: 100 * time.Millisecond}
+	before := opened(server)
+	r, err := Run(context.Background(), client, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkResult(t, &spec, r)
+	if r.Held != spec.Hold {
+		t.Errorf("%d of %d connections were held", r.Held, spec.Hold)
+	}
+	if n := opened(server) - before; n < r.AllOpened+uint64(spec.Hold) {
+		t.Errorf("the server has seen %d connections, of %d and %d", n, r.AllOpened, spec.Hold)
+	}
+}
+
+func opened(s *mtcp.Stack) (n uint64) {
+	for _, st := range s.Stats() {
+		n += st.PassiveOpens
+	}
+	return n
+}
+
+func TestRun_SaysWhatCouldNotBeHeld(t *testing.T) {
+	client, _, from := stacks(t, 1) // nobody listens
+	spec := Spec{Connections: 5, Hold: 10, Server: serverIP, From: from, Size: 64, Duration: time.Millisecond}
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := Run(ctx, client, spec); err == nil {
+		t.Error("connections to nobody were held")
+	}
+	spec.Hold = -1
+	if _, err := Run(context.Background(), client, spec); err == nil || !strings.Contains(err.Error(), "-1 connections to be held") {
+		t.Errorf("a negative number: %v", err)
+	}
+}
+
 func listen(t *testing.T, s *mtcp.Stack, port int) net.Listener {
 	t.Helper()
 	l, err := s.Listen(context.Background(), "tcp", fmt.Sprintf(":%d", port))

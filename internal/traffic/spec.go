@@ -71,6 +71,7 @@ type Spec struct {
 	Connections   int // at a time
 	PerConnection int // requests on each connection of Requests; 0: no limit
 	Size          int // octets of a request, and of its answer
+	Hold          int // connections beside these, opened before, that do nothing
 
 	// Rate makes the loop an open one: so many transactions a second are due,
 	// whether those before have been answered or not. 0 is a closed loop: each
@@ -89,6 +90,8 @@ func (s *Spec) check() error {
 		return fmt.Errorf("traffic: %d connections: 1 to %d are possible", s.Connections, MaxConnections)
 	case s.Size < 1 || s.Size > MaxSize:
 		return fmt.Errorf("traffic: %d octets: 1 to %d are possible", s.Size, MaxSize)
+	case s.Hold < 0 || s.Hold > MaxConnections:
+		return fmt.Errorf("traffic: %d connections to be held: 0 to %d are possible", s.Hold, MaxConnections)
 	case s.Rate < 0 || s.Rate > 0 && s.Work.bulk():
 		return errors.New("traffic: a rate can be given for requests and short connections only")
 	case s.Rate > 0 && s.Work == Requests && s.PerConnection > 0:
@@ -122,6 +125,7 @@ type Result struct {
 	Connections  uint64 // connections established
 	Octets       uint64 // of answers, or of bulk
 	Open         int    // connections at the end
+	Held         int    // those of Spec.Hold at the end
 	Errors       uint64
 	FirstError   string
 	Wrong        uint64 // answers with an octet that was not as it should be
@@ -174,6 +178,7 @@ func (r *Result) add(o *Result) {
 	r.Connections += o.Connections
 	r.Octets += o.Octets
 	r.Open += o.Open
+	r.Held += o.Held
 	r.Errors += o.Errors
 	r.Wrong += o.Wrong
 	r.Late += o.Late
