@@ -3,8 +3,9 @@ package mem
 // This file is the device: frames out and frames in, by batches, in the order
 // in which a frame meets the code:
 //
-//  1. Reserve lends room: in the ring itself when there is only one it can go
-//     to, else in the queue's own memory.
+//  1. Reserve lends room in the ring that it most probably goes to: that of the
+//     peer's queue of the same number, where connections of this queue have
+//     their other end. If that is full it is the queue's own memory.
 //  2. Send puts frames into the rings of the receiving queues (or onto the
 //     impaired path), publishes each ring once, and wakes who sleeps.
 //  3. Recv lends frames where they lie; Release gives the room back.
@@ -18,6 +19,7 @@ import (
 // Queue is one queue of one side. It implements link.Queue.
 type Queue struct {
 	info     *link.Info
+	number   int
 	frameLen int
 	counters link.Counters // owned by the owner of the queue, as all of these:
 	now      mono.Time     // of the last Recv or Send
@@ -43,9 +45,10 @@ type Queue struct {
 
 var _ link.Queue = (*Queue)(nil)
 
-func newQueue(w *Wire, side, queues, frameLen int) *Queue {
+func newQueue(w *Wire, side, number, queues, frameLen int) *Queue {
 	return &Queue{
 		info:     &w.info[side],
+		number:   number,
 		frameLen: frameLen,
 		put:      make([]int, queues),
 		taken:    make([]int, queues),
@@ -60,8 +63,8 @@ func (q *Queue) Reserve(tx []link.Frame) int {
 	n := min(len(tx), maxBatch)
 	for i := range n {
 		var room []byte
-		if len(q.out) == 1 {
-			room = q.out[0].Slot(i)
+		if !q.outPath.impaired {
+			room = q.out[q.number].Slot(i)
 		}
 		if room == nil {
 			room = q.own[i*q.frameLen:][:q.frameLen:q.frameLen]
@@ -105,7 +108,9 @@ func (q *Queue) Send(now mono.Time, tx []link.Frame) {
 	}
 }
 
-// set makes b the next frame of a ring, where it mostly lies already.
+// set makes b the next frame of a ring, where it mostly lies already. If it lies
+// further on, because another before it went elsewhere, it moves up: what lay
+// there has been sent.
 func (q *Queue) set(to int, room, b []byte) {
 	if &room[0] != &b[0] {
 		copy(room, b)

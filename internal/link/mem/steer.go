@@ -42,14 +42,20 @@ func steer(frame []byte, n int) int {
 func symmetric(k flow.Key4) uint32 {
 	words := k.LocalIP ^ k.RemoteIP
 	sum := uint16(words>>16) ^ uint16(words) ^ k.LocalPort ^ k.RemotePort
-	h := uint32(0)
+	return hashes[0][sum>>8] ^ hashes[1][sum&0xff]
+}
+
+// hashes are those of the upper and the lower octet of a word.
+var hashes = func() (h [2][256]uint32) {
 	for i := range 16 {
-		if sum&(0x8000>>i) != 0 {
-			h ^= 0x6d5a6d5a<<i | 0x6d5a>>(16-i)
+		for v := range 256 {
+			if v&(0x80>>(i%8)) != 0 {
+				h[i/8][v] ^= 0x6d5a6d5a<<i | 0x6d5a>>(16-i)
+			}
 		}
 	}
 	return h
-}
+}()
 
 // tuple finds the addresses and ports of an unfragmented TCP packet in IPv4.
 func tuple(frame []byte) (flow.Key4, bool) {

@@ -1,6 +1,7 @@
 package mem
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
 	"slices"
@@ -107,6 +108,33 @@ func TestQueues_AConnectionStaysOnItsQueueNumber(t *testing.T) {
 			slices.Sort(got)
 			if len(got) == 0 || !slices.Equal(got, sent[i]) {
 				t.Errorf("%s: queue %d got %v, want %v", kind, i, got, sent[i])
+			}
+		}
+	}
+}
+
+// A batch lies in the ring of the queue's own number, and part of it goes to others.
+func TestSend_BatchesForSeveralQueuesArriveWhole(t *testing.T) {
+	w := newWire(t, Config{Queues: 4, RingFrames: 128})
+	sent := make([][][]byte, 4)
+	for batch := range 40 { // more than the rings hold at a time
+		var frames [][]byte
+		for i := range 20 {
+			f := tcpFrame(0x0a000001, 0x0a000002, uint16(batch*100+i), 80, 0)
+			f = append(f, bytes.Repeat([]byte{byte(batch), byte(i)}, 1+i*30)...)
+			frames = append(frames, f)
+			sent[steer(f, 4)] = append(sent[steer(f, 4)], f)
+		}
+		transmit(w.Side(0).Queue(1), start, frames...)
+		for i := range 4 {
+			for _, f := range receive(w.Side(1).Queue(i), start+1) {
+				if !bytes.Equal(f, sent[i][0]) {
+					t.Fatalf("batch %d: queue %d has another frame than was sent next, or its octets differ", batch, i)
+				}
+				sent[i] = sent[i][1:]
+			}
+			if len(sent[i]) > 0 {
+				t.Fatalf("batch %d: queue %d lacks %d frames", batch, i, len(sent[i]))
 			}
 		}
 	}

@@ -113,8 +113,8 @@ func New(c Config) (*Wire, error) {
 		if w.paths[d].impaired {
 			w.info[d].Mode = "in-process, impaired"
 		}
-		for range c.Queues {
-			w.sides[d].queues = append(w.sides[d].queues, newQueue(w, d, c.Queues, frameSize(c.MTU)))
+		for n := range c.Queues {
+			w.sides[d].queues = append(w.sides[d].queues, newQueue(w, d, n, c.Queues, frameSize(c.MTU)))
 		}
 	}
 	for d := range w.sides {
