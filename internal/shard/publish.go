@@ -22,7 +22,10 @@ func (s *Shard) touch(t *tcp.TCB) {
 
 // timers runs what is due: connections, ARP, reassembly, TIME-WAIT.
 func (s *Shard) timers(now mono.Time) int {
-	n := s.wheel.Advance(now, s.expired[:])
+	n := 0
+	if !s.mayBeThere() {
+		n = s.wheel.Advance(now, s.expired[:])
+	}
 	for _, id := range s.expired[:n] {
 		t := s.tcbs.At(slab.Index(id))
 		s.engine.Timeout(t, now)
@@ -39,6 +42,22 @@ func (s *Shard) timers(now mono.Time) int {
 		n += s.handler.Advance(now)
 	}
 	return n + s.expireTimeWaits(now)
+}
+
+// crowdedRounds is how many rounds in a row may find a whole batch before timers
+// run none the less.
+const crowdedRounds = 32
+
+// mayBeThere reports that more is waiting in the device than a batch: what
+// timers miss may be among it. A shard that was kept from its processor for a
+// while would otherwise send again what has long been acknowledged.
+func (s *Shard) mayBeThere() bool {
+	if !s.isCrowded || s.crowded == crowdedRounds {
+		s.crowded = 0
+		return false
+	}
+	s.crowded++
+	return true
 }
 
 // publish tells applications the news of every touched connection.

@@ -121,6 +121,7 @@ type Shard struct {
 	over      sock.Errno          // why everything was aborted, and nothing is opened any more
 	isDown    bool                // the link: what is sent is lost
 	isCrowded bool                // the device had a whole batch or more
+	crowded   int                 // rounds in a row without timers because of that
 	isStalled bool                // the device had no frame for what was to be sent last
 	sums      bool                // the engine sums what it writes
 	frameMax  int                 // frames in a batch
