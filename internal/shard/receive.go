@@ -3,7 +3,8 @@
 //  1. One Recv of up to a batch of frames; what we sent to ourselves and what
 //     other shards hand over come the same way.
 //  2. Parse all: Ethernet, ARP, IPv4, ICMP, TCP with its checksum.
-//  3. Look up all, so that the memory of the connections is on its way.
+//  3. Look up all, and with many connections touch what they have, so that
+//     their memory is on its way.
 //  4. Process each. A segment may create or free the connection of a later
 //     one, so a look-up is only a hint until the key has been compared.
 //  5. Frames go back at once: payload was copied into its ring.
