@@ -105,17 +105,17 @@ func (e *Engine) WantTx(t *TCB, want int, now mono.Time) {
 		// The writer has this long to use it, however quiet the connection was.
 		t.idleAt = now.Add(e.cfg.IdleRings)
 		t.verdict |= TimersMoved
-	case tx.Free() > 0: // room came meanwhile
+	case int(tx.Free()) >= want: // room came meanwhile
 	case have < int(limit) && tx.CanOffer():
 		// What is not acknowledged yet counts against the new ring as well.
 		ref := e.pool.Get(min(max(want+int(tx.Len()), 2*have), int(limit)))
 		if ref != 0 && !tx.Offer(ref) {
 			e.pool.Put(ref)
 		}
-		if ref == 0 {
+		if ref == 0 && tx.Free() == 0 {
 			return // the next acknowledgment makes room
 		}
-	default:
+	case tx.Free() == 0:
 		return
 	}
 	t.verdict |= Writable

@@ -438,6 +438,27 @@ func TestWantTx_GrowsWithTheWindow(t *testing.T) {
 	}
 }
 
+// A writer with more to say than there is room for gets a ring for that, also
+// while there is some room: octet by octet it would never come to an end.
+func TestWantTx_GrowsWhileThereIsSomeRoom(t *testing.T) {
+	r := established(t, fullSYN, nil)
+	r.write(100)
+	if n := r.e.tx(r.c).Size(); n != ring.MinSize {
+		t.Fatalf("a ring of %d octets for 100", n)
+	}
+	r.e.WantTx(r.c, 300, r.now)
+	if r.e.tx(r.c).Offered() {
+		t.Error("a larger ring for what there is room for")
+	}
+	r.e.WantTx(r.c, 20_000, r.now)
+	if !r.e.tx(r.c).Offered() || r.c.TakeVerdict()&Writable == 0 {
+		t.Error("no larger ring for a writer of 20,000 octets, or it was not told")
+	}
+	if n := r.tryWrite(20_000); n != 20_000 {
+		t.Errorf("wrote %d of 20,000 octets", n)
+	}
+}
+
 func TestIdleRings_GoBackAndComeAgain(t *testing.T) {
 	r := established(t, fullSYN, nil)
 	r.in("P. 1:101 ack 1")
