@@ -189,9 +189,7 @@ func (s *Shard) evictHalfOpen(l *listener) bool {
 		}
 		if t := s.tcbs.At(i); t.State() == tcp.SynReceived && s.listenerOf(t) == l {
 			s.drop(drop.SYNEvicted)
-			s.engine.Forget(t)
-			t.TakeVerdict()
-			s.finished(t, i)
+			s.forget(t, i)
 			return true
 		}
 	}
