@@ -38,12 +38,14 @@ func (s *Shard) ask(a *arrival, t trail) bool {
 // claim lets the shard that has asked know that the segment was for a connection
 // here.
 func (s *Shard) claim(a *arrival, t trail) {
+	s.counters.Flow.Shared++
 	t = trail{origin: t.origin, step: s.ended().step, taken: true}
 	s.passOn(s.peers[t.origin], a.frame, t.asMeta(a.flags))
 }
 
 // takenElsewhere ends what we have of a connection whose peer has another shard's.
 func (s *Shard) takenElsewhere(a *arrival, owner uint32) {
+	s.counters.Flow.Claimed++
 	switch {
 	case owner == 0 || !s.doubts(a, owner):
 		// It has ended, or was opened meanwhile.

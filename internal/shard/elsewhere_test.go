@@ -304,3 +304,58 @@ func TestElsewhere_TimeWaitAnswersWhatNobodyBelieves(t *testing.T) {
 		}
 	}
 }
+
+// Two shards have something, and neither believes: the one where the segment came
+// answers.
+func TestElsewhere_TwoThatDoubtLeaveItToTheFirst(t *testing.T) {
+	for _, shards := range []int{2, 4} {
+		w, queues := several(t, shards)
+		last := roam(w, queues, 4000)
+		last.inTimeWait(0)
+		r := roam(w, queues, 4000)
+		r.base.seq, r.next = 900_000, 900_001
+		r.got = r.syn(shards-1).seq + 6
+		for _, q := range queues {
+			q.out = nil
+		}
+		r.says(shards-1, wire.ACK, "")
+		answers := w.taken()
+		for _, q := range queues[:shards-1] {
+			if len(q.out) != 0 {
+				t.Errorf("%d shards: another one answered", shards)
+			}
+		}
+		if len(answers) != 1 || answers[0].flags != wire.RST || answers[0].seq != r.got {
+			t.Errorf("%d shards: answered with %+v, want one RST at %d", shards, answers, r.got)
+		}
+	}
+}
+
+// What a shard has when it hears that a segment was another's may be good by then.
+func TestElsewhere_AClaimThatIsLateEndsNothing(t *testing.T) {
+	w, queues := several(t, 2)
+	r := roam(w, queues, 4000)
+	r.got = r.syn(0).seq + 1
+	r.says(0, wire.ACK, "")
+	p := r.base
+	p.flags, p.seq, p.ack = wire.ACK, r.next, r.got+5
+	late := func() {
+		other := w.stations[1]
+		other.passOn(other.peers[0], p.frame(), trail{step: 3, taken: true}.asMeta(0))
+		w.run(time.Millisecond)
+	}
+	late()
+	wantOne(t, w, 0)
+	r.says(0, wire.ACK|wire.PSH, "text")
+	app, _ := w.stations[0].pop()
+	got := make([]byte, 100)
+	if n, _ := app.Read(got); string(got[:n]) != "text" {
+		t.Errorf("read %q", got[:n])
+	}
+	app.Close(true)
+	w.run(time.Millisecond)
+	late() // and of nobody
+	if u := w.stations[0].Usage(); u.Connections != 0 {
+		t.Errorf("left: %+v", u)
+	}
+}
