@@ -155,3 +155,44 @@ func TestUrgent_HeardThoughOurWindowIsShut(t *testing.T) {
 	}
 	r.collect()
 }
+
+func TestUrgent_AMarkOnWhatWaitsLetsItGo(t *testing.T) {
+	r := established(t, "mss 1460", nil)
+	r.write(10)
+	r.out("P. 1:11 ack 1")
+	r.write(10)
+	r.out() // Nagle holds it
+	r.e.MarkUrgent(r.c, r.e.tx(r.c).WritePos())
+	r.out("P.U 11:21 ack 1 urg 10")
+}
+
+func TestUrgent_AMarkAheadOfItsTextSendsNothingByItself(t *testing.T) {
+	r := established(t, "mss 1460", nil)
+	r.e.MarkUrgent(r.c, r.e.tx(r.c).WritePos()+3)
+	r.out()
+	r.write(3)
+	r.out("P.U 1:4 ack 1 urg 3")
+}
+
+func TestUrgent_NoMarkOnWhatIsAcknowledgedOrBeyondTheEnd(t *testing.T) {
+	r := established(t, "mss 1460", nil)
+	r.write(100)
+	r.out("P. 1:101 ack 1")
+	r.in(". 1 ack 101 win 0")
+	r.e.MarkUrgent(r.c, r.iss+101)
+	r.out() // there is nothing to announce
+	r.in(". 1 ack 101 win 1000")
+	r.e.Shutdown(r.c, r.now)
+	r.e.MarkUrgent(r.c, r.iss+200)
+	r.out("F. 101 ack 1")
+}
+
+func TestUrgent_NagleHoldsWhatComesAfterIt(t *testing.T) {
+	r := established(t, "mss 1460", nil)
+	r.urgent(3)
+	r.out("P.U 1:4 ack 1 urg 3")
+	r.write(10)
+	r.out() // it is not urgent, and small, and something is in flight
+	r.in(". 1 ack 4")
+	r.out("P. 4:14 ack 1")
+}

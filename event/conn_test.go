@@ -1,0 +1,105 @@
+package event
+
+import (
+	"testing"
+	"time"
+
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/tcp"
+)
+
+// info is what the engine says of a connection.
+func (c Conn) info(t *testing.T) tcp.Info {
+	t.Helper()
+	i, ok := c.loop.shard.Inspect(c.handle, mono.Time(c.loop.Now()))
+	if !ok {
+		t.Fatal("the connection is gone")
+	}
+	return i
+}
+
+// opened is a connection of the server's with this handler, and one at its other
+// end. The handler's Open is this function's.
+func (w *world) opened(t *testing.T, h *Handler) Conn {
+	t.Helper()
+	open := make(chan Conn, 1)
+	h.Open = func(c Conn) { open <- c }
+	w.listen(t, h)
+	w.dial(t)
+	return wait(t, "a connection", open)
+}
+
+func TestReserve_LendsNoMoreThanIsAskedFor(t *testing.T) {
+	w := newWorld(t, 1)
+	c := w.opened(t, &Handler{})
+	on(t, w.server, 0, func(*Loop) {
+		if n := len(c.Reserve(7)); n != 7 {
+			t.Errorf("%d octets were lent, want 7", n)
+		}
+	})
+}
+
+// A negative size or time is the default, as 0 is.
+func TestConn_NegativeSettingsAreZero(t *testing.T) {
+	w := newWorld(t, 1)
+	c := w.opened(t, &Handler{})
+	on(t, w.server, 0, func(*Loop) {
+		c.SetReadBuffer(0)
+		c.SetWriteBuffer(0)
+		want := c.info(t)
+		c.SetReadBuffer(1 << 20)
+		c.SetWriteBuffer(1 << 20)
+		c.SetReadBuffer(-1)
+		c.SetWriteBuffer(-1)
+		if got := c.info(t); got.RcvBuf > 1<<20 || got.SndBuf != want.SndBuf {
+			t.Errorf("buffers of %d and %d, want no more than before and %d", got.RcvBuf, got.SndBuf, want.SndBuf)
+		}
+	})
+}
+
+// In the last call of a connection it is closed already.
+func TestClosed_TheConnectionDoesNothing(t *testing.T) {
+	w := newWorld(t, 1)
+	done := make(chan struct{})
+	c := w.opened(t, &Handler{Closed: func(c Conn, _ error) {
+		defer close(done)
+		if c.IsOpen() || c.Write([]byte("x")) != 0 || c.Reserve(1) != nil {
+			t.Error("a closed connection did something")
+		}
+		c.Close() // is no second one
+		if c.User() != "state" || !c.RemoteAddr().IsValid() {
+			t.Errorf("user %v, peer %v: they are told until the end", c.User(), c.RemoteAddr())
+		}
+	}})
+	on(t, w.server, 0, func(*Loop) {
+		c.SetUser("state")
+		c.Close()
+	})
+	wait(t, "the last call", done)
+}
+
+// A name that was kept too long is not that of the next connection in its place.
+func TestConn_TellsNothingOfTheNextInItsSlot(t *testing.T) {
+	w := newWorld(t, 1)
+	open := make(chan Conn, 1)
+	w.listen(t, &Handler{Open: func(c Conn) { open <- c }})
+	w.dial(t)
+	old := wait(t, "a connection", open)
+	on(t, w.server, 0, func(*Loop) { old.Abort() })
+	for deadline := time.Now().Add(patience); w.server.Stats()[0].Connections > 0; {
+		if time.Now().After(deadline) {
+			t.Fatal("the connection does not end")
+		}
+	}
+	w.dial(t)
+	c := wait(t, "another connection", open)
+	on(t, w.server, 0, func(*Loop) {
+		if c.index() != old.index() {
+			t.Fatal("it has another slot: this shows nothing")
+		}
+		c.SetUser("the second")
+		if old.User() != nil || old.IsOpen() || old.RemoteAddr().IsValid() || old.LocalAddr().IsValid() {
+			t.Errorf("the old name tells of %v, from %v to %v", old.User(), old.LocalAddr(), old.RemoteAddr())
+		}
+	})
+}
