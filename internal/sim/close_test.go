@@ -311,6 +311,7 @@ func flowsThatMove(t *testing.T, w *World) {
 	m := w.Wire(mem.Config{Queues: 3, Impair: [2]mem.Impairment{bad, bad}})
 	c := tcp.DefaultConfig()
 	c.TimeWait = time.Second
+	c.KeepAlive, c.KeepIdle, c.KeepInterval = true, 10*time.Second, 5*time.Second // RSTs get lost, too
 	a := w.Host(HostConfig{Wire: m, Queues: 3, TCP: c})
 	b := w.Host(HostConfig{Wire: m, Queues: 3, TCP: c, Side: 1})
 	warm(w, a, b)
