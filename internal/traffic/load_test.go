@@ -244,7 +244,24 @@ func TestRun_WithoutAnyTechnique(t *testing.T) {
 			}
 			checkResult(t, &spec, r)
 		}
+		// The techniques are off, or nothing was shown: with them a short
+		// connection takes six packets, or seven.
+		before := segmentsOut(client) + segmentsOut(server)
+		r, err := Run(context.Background(), client, Spec{Work: Short, Connections: 1, Server: serverIP, From: from, Size: 64, Duration: 50 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := segmentsOut(client) + segmentsOut(server) - before; n < 8*(r.AllOpened-1) {
+			t.Errorf("batches of %d: %d packets for %d connections", batch, n, r.AllOpened)
+		}
 	}
+}
+
+func segmentsOut(s *mtcp.Stack) (n uint64) {
+	for _, st := range s.Stats() {
+		n += st.SegmentsOut
+	}
+	return n
 }
 
 // TestRun_SeesAWebServerThatRefuses has one that says 404.
