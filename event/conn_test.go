@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mtcp-go/mtcp"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/tcp"
 )
@@ -102,4 +103,27 @@ func TestConn_TellsNothingOfTheNextInItsSlot(t *testing.T) {
 			t.Errorf("the old name tells of %v, from %v to %v", old.User(), old.LocalAddr(), old.RemoteAddr())
 		}
 	})
+}
+
+// A dial that fails and a connection that breaks have reasons of their own.
+func TestClosed_SaysWhatFailed(t *testing.T) {
+	w := newWorld(t, 1)
+	closed := make(closings, 1)
+	on(t, w.client, 0, func(l *Loop) {
+		if _, err := l.Dial(server(81), &Handler{Closed: closed.closed}, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := wait(t, "a refusal", closed); err == nil || err.Error() != "connect: connection refused" {
+		t.Errorf("nobody listens: %v", err)
+	}
+	open := make(chan Conn, 1)
+	w.listen(t, &Handler{Open: func(c Conn) { open <- c }, Closed: closed.closed})
+	c := w.dial(t).(*mtcp.Conn)
+	wait(t, "a connection", open)
+	c.SetLinger(0)
+	c.Close()
+	if err := wait(t, "a reset", closed); err == nil || err.Error() != "read: connection reset by peer" {
+		t.Errorf("the peer resets: %v", err)
+	}
 }

@@ -158,6 +158,9 @@ func checkResult(t *testing.T, s *Spec, r *Result) {
 		if s.Work.each() && r.Connections == 0 {
 			t.Error("no connections")
 		}
+		if s.Work.each() && r.AllOpened <= uint64(s.Connections) {
+			t.Errorf("%d connections at %d places: the server ends none", r.AllOpened, s.Connections)
+		}
 	case Out, In:
 		if r.Octets == 0 {
 			t.Error("nothing was moved")
@@ -189,6 +192,19 @@ func TestRun_SeesWrongAnswers(t *testing.T) {
 	}
 	if r.Wrong == 0 || r.Wrong < r.Transactions {
 		t.Errorf("%d wrong answers of %d were noticed", r.Wrong, r.Transactions)
+	}
+}
+
+// The latency of an open loop counts from when a transaction was due, however
+// long it has waited for a place.
+func TestArrivals_AreAsOldAsTheirTurn(t *testing.T) {
+	c := &client{spec: &Spec{}}
+	s := &session{client: c}
+	c.idle = []*session{s}
+	a := &arrivals{client: c, waiting: []time.Duration{5, 7}}
+	a.serve()
+	if s.begun != 5 || len(c.idle) != 0 || a.first != 1 {
+		t.Errorf("begun at %v, %d places rest, %d served", s.begun, len(c.idle), a.first)
 	}
 }
 
