@@ -127,3 +127,54 @@ func TestClosed_SaysWhatFailed(t *testing.T) {
 		t.Errorf("the peer resets: %v", err)
 	}
 }
+
+// Less than the clock can tell is the least that it can, not never.
+func TestTick_ComesAtAnyInterval(t *testing.T) {
+	w := newWorld(t, 1)
+	ticked := make(chan struct{}, 1)
+	c := w.opened(t, &Handler{Tick: func(c Conn) {
+		c.SetTick(0)
+		ticked <- struct{}{}
+	}})
+	on(t, w.server, 0, func(*Loop) { c.SetTick(1) })
+	wait(t, "a tick", ticked)
+}
+
+func TestTimer_ThatHasRunCannotBeStopped(t *testing.T) {
+	w := newWorld(t, 1)
+	ran := make(chan *Timer, 1)
+	on(t, w.server, 0, func(l *Loop) {
+		var timer *Timer
+		timer = l.After(0, func(*Loop) { ran <- timer })
+	})
+	timer := wait(t, "the timer", ran)
+	on(t, w.server, 0, func(*Loop) {
+		if timer.Stop() {
+			t.Error("it was stopped")
+		}
+	})
+	if n := Loops(w.server)[0].Stats().Panics; n != 0 {
+		t.Errorf("%d panics", n)
+	}
+}
+
+// Listeners that fail or close leave no handler behind.
+func TestListen_PlacesAreUsedAgain(t *testing.T) {
+	w := newWorld(t, 1)
+	first := w.listen(t, &Handler{})
+	for range 5 {
+		if _, err := Listen(w.server, "tcp", ":80", &Handler{}); err == nil {
+			t.Fatal("a port was opened twice")
+		}
+		l, err := Listen(w.server, "tcp", ":81", &Handler{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := len(*first.hub.handlers.Load()); n != 2 {
+		t.Errorf("%d places for two listeners at a time", n)
+	}
+}
