@@ -10,6 +10,9 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -293,4 +296,34 @@ func (q *lossyQueue) Recv(now mono.Time, rx []link.Frame) int {
 		q.Queue.Release(rx[kept:n])
 	}
 	return kept
+}
+
+// kernelResets counts the kernel's connections that ended at once when they were
+// established, by a RST or by abort.
+func (w *kernelWorld) kernelResets(t *testing.T) (n int) {
+	t.Helper()
+	err := w.kernelAt.Do(func() error {
+		text, err := os.ReadFile("/proc/thread-self/net/snmp")
+		if err != nil {
+			return err
+		}
+		var names []string
+		for line := range strings.Lines(string(text)) {
+			f := strings.Fields(line)
+			if f[0] != "Tcp:" {
+				continue
+			}
+			if names == nil {
+				names = f
+				continue
+			}
+			n, err = strconv.Atoi(f[slices.Index(names, "EstabResets")])
+			return err
+		}
+		return errors.New("no line of TCP")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

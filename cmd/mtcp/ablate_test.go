@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -67,9 +68,27 @@ func TestAblate_RunsBothHalvesWithAndWithout(t *testing.T) {
 	if code := p.exit(); code != exitOK {
 		t.Fatalf("exit code %d: %s", code, p.stderr)
 	}
-	if out := p.out.String(); !strings.Contains(out, "| FIN on data | short, /s |") || strings.Contains(out, "failed") {
+	out := p.out.String()
+	if !strings.Contains(out, "| FIN on data | short, /s |") || strings.Contains(out, "failed") {
 		t.Error(out)
 	}
+	// Both halves did without: a FIN of its own is a packet more of each connection.
+	with, without, err := packetsOf(out, "FIN on data")
+	if err != nil || without-with < 0.5 {
+		t.Errorf("%.1f packets with it, %.1f without, %v:\n%s", with, without, err, out)
+	}
+}
+
+// packetsOf reads the last two columns of a row.
+func packetsOf(table, row string) (with, without float64, err error) {
+	_, rest, _ := strings.Cut(table, "| "+row+" |")
+	line, _, _ := strings.Cut(rest, "\n")
+	cells := strings.Split(strings.Trim(line, "| "), "|")
+	if len(cells) < 2 {
+		return 0, 0, fmt.Errorf("no row of %q", row)
+	}
+	_, err = fmt.Sscan(cells[len(cells)-2]+cells[len(cells)-1], &with, &without)
+	return with, without, err
 }
 
 func TestTechniqueFlags_AreThoseOfTheNextStack(t *testing.T) {

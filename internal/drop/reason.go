@@ -53,6 +53,7 @@ const (
 	TCPRefusedRST // a RST for a connection that does not exist
 	SYNBacklog    // half-open connections at their limit
 	SYNEvicted    // the oldest half-open connection, to make room for another
+	SYNElsewhere  // a half-open connection whose peer has completed another shard's
 	CookieLimit   // too many SYN cookies wait to be sent
 	CookieRefused // an ACK that brings no SYN cookie of ours, or an old one: answered with RST
 	CookieEarly   // text that came before the segment with the SYN cookie

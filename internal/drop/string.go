@@ -40,6 +40,7 @@ var names = [NumReasons]string{
 	TCPRefusedRST:       "tcp_rst_no_connection",
 	SYNBacklog:          "syn_backlog_full",
 	SYNEvicted:          "syn_backlog_evicted",
+	SYNElsewhere:        "syn_completed_elsewhere",
 	CookieLimit:         "syn_cookie_queue_full",
 	CookieRefused:       "syn_cookie_refused",
 	CookieEarly:         "syn_cookie_early",

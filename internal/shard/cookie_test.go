@@ -162,6 +162,63 @@ func TestCookie_NoneIsTakenUnlessSomeWereSent(t *testing.T) {
 	}
 }
 
+// When the last cookie has lost its life an ACK is like any other to a listener.
+func TestCookie_NoneIsTakenWhenTheLastHasExpired(t *testing.T) {
+	w, h := alone(t, limits{backlog: 4, tcp: cookies(tcp.CookiesAlways)})
+	h.listen(t, 4)
+	_, ack, _ := w.knock(4000, synStamped)
+	w.run(tcp.CookieLife)
+	w.inject(ack)
+	w.run(time.Millisecond)
+	if got := w.taken(); len(got) != 1 || got[0].flags != wire.RST || h.dropped(drop.ListenACK) != 1 || h.dropped(drop.CookieRefused) != 0 {
+		t.Errorf("answered with %+v, %d stray and %d refused", got, h.dropped(drop.ListenACK), h.dropped(drop.CookieRefused))
+	}
+}
+
+// Where no handshake can give way a cookie would promise what is not there.
+func TestCookie_AutoSendsNoneWhenConnectionsHaveAllSlots(t *testing.T) {
+	w, h := alone(t, limits{connections: 2, backlog: 4})
+	h.listen(t, 4)
+	w.mustOpen(900)
+	w.mustOpen(901)
+	w.inject(toUs(902, wire.SYN))
+	w.run(time.Millisecond)
+	if n := h.stats().TCP.CookiesSent; n != 0 || h.dropped(drop.NoTCB) != 1 {
+		t.Errorf("%d cookies, %d counted as without a slot", n, h.dropped(drop.NoTCB))
+	}
+}
+
+// What is refused though its cookie is good may come again: no RST, no slot, but a
+// reason, and a segment that was received.
+func TestCookie_AGoodOneIsKeptOutWithAReason(t *testing.T) {
+	for _, x := range []struct {
+		why   drop.Reason
+		apply func(*station)
+	}{
+		{drop.SYNBacklog, func(h *station) { h.Drain() }},
+		{drop.NoRing, func(h *station) {
+			for !h.pool.Low() {
+				h.pool.Get(64 << 10)
+			}
+		}},
+	} {
+		w, h := alone(t, limits{backlog: 4, ringMemory: 4 << 20, tcp: cookies(tcp.CookiesAlways)})
+		h.listen(t, 4)
+		_, ack, _ := w.knock(4000, synStamped)
+		x.apply(h)
+		before := h.stats()
+		w.inject(ack)
+		w.run(time.Millisecond)
+		after := h.stats()
+		if out := w.taken(); len(out) != 0 || h.waiting.Len() != 0 || after.Connections != 0 {
+			t.Errorf("%v: answered with %+v, %d connections", x.why, out, after.Connections)
+		}
+		if after.Drops[x.why] != before.Drops[x.why]+1 || after.TCP.SegmentsIn != before.TCP.SegmentsIn+1 {
+			t.Errorf("%v: counted %d times, %d segments", x.why, after.Drops[x.why]-before.Drops[x.why], after.TCP.SegmentsIn-before.TCP.SegmentsIn)
+		}
+	}
+}
+
 func TestCookie_OffLetsTheOldestGiveWay(t *testing.T) {
 	w, h := alone(t, limits{backlog: 4, tcp: cookies(tcp.CookiesOff)})
 	h.listen(t, 4)

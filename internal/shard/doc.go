@@ -22,5 +22,6 @@
 //	cookie.go    SYN cookies, when they are full
 //	timewait.go  TIME-WAIT records
 //	handover.go  packets that arrived at the wrong shard
+//	elsewhere.go connections that may be another shard's
 //	stats.go     counters
 package shard

@@ -8,6 +8,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/slab"
 	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/tcp"
 )
 
 // handled is a handler made of functions; what is nil does nothing.
@@ -122,6 +123,27 @@ func (a *asker) transact(w *world) {
 	for rounds := 0; a.answered < want; rounds++ {
 		if w.round(); rounds > 10000 {
 			w.Fatal("no answer")
+		}
+	}
+}
+
+// What nobody else touches is stored without a locked instruction, however the
+// connection came about.
+func TestHandler_OwnsTheStreamsOfItsConnections(t *testing.T) {
+	for _, mode := range []tcp.CookieMode{tcp.CookiesOff, tcp.CookiesAlways} {
+		w, server, client := pair(t, limits{tcp: cookies(mode)})
+		answersOnce(t, server)
+		owned := 0
+		server.Handle(&handled{accepted: func(i slab.Index, _ uint32) {
+			m := server.pool.Memory()
+			if server.blocks[i].Rx(m).Mem == m.Own() && server.blocks[i].Tx(m).Mem == m.Own() {
+				owned++
+			}
+		}})
+		client.dial(ourIP)
+		w.run(time.Second)
+		if owned != 1 {
+			t.Errorf("cookies %v: %d connections have streams of their own, want 1", mode, owned)
 		}
 	}
 }

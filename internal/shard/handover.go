@@ -7,7 +7,8 @@
 //
 // A segment without a connection goes to the shard that its local port would
 // name if we had opened the connection, then to all the others in turn. The
-// last one refuses it.
+// last one refuses it. One that does not fit the connection that is here goes the
+// same way (elsewhere.go).
 
 package shard
 
@@ -36,6 +37,7 @@ type trail struct {
 	origin uint16 // a shard's number
 	step   uint16 // 0: nobody else; 1: the shard that its port names; then the others, from the origin on
 	back   bool   // who sees it last returns it to the origin
+	taken  bool   // it was for a connection of another shard's: elsewhere.go
 }
 
 // asMeta puts a trail beside the flags of a frame in a ring.
@@ -44,14 +46,23 @@ func (t trail) asMeta(flags link.Flags) uint64 {
 	if t.back {
 		meta |= backBit
 	}
+	if t.taken {
+		meta |= takenBit
+	}
 	return meta
 }
 
 func trailOf(meta uint64) (trail, link.Flags) {
-	return trail{origin: uint16(meta >> 16), step: uint16(meta >> 32), back: meta&backBit != 0}, link.Flags(meta) // each its 16 bits
+	return trail{
+		origin: uint16(meta >> 16), step: uint16(meta >> 32), // each its 16 bits
+		back: meta&backBit != 0, taken: meta&takenBit != 0,
+	}, link.Flags(meta)
 }
 
-const backBit = 1 << 48
+const (
+	backBit  = 1 << 48
+	takenBit = 1 << 49
+)
 
 func (t trail) fresh() bool { return t.step == 0 }
 

@@ -67,6 +67,7 @@ type limits struct {
 	id, shards                                  int
 	tcp                                         func(*tcp.Config)
 	outside                                     bool // neighbours come from outside
+	hold                                        bool // ACKs wait for answers
 	technique                                   technique.Choice
 }
 
@@ -114,7 +115,7 @@ func newStation(t testing.TB, q link.Queue, addr wire.IPv4, c limits, now mono.T
 		Addresses:  []wire.IPv4Prefix{prefix},
 		Secret:     prf.Key{K0: 3, K1: uint64(addr)}, Seed: 4 + uint64(addr), Memory: region,
 	}
-	cfg.Neighbours.Outside, cfg.Technique = c.outside, c.technique
+	cfg.Neighbours.Outside, cfg.Technique, cfg.HoldAcks = c.outside, c.technique, c.hold
 	if c.tcp != nil {
 		c.tcp(&cfg.TCP)
 	}

@@ -11,8 +11,7 @@ import (
 // has its send ring.
 func holding(t *testing.T) (*world, *station, *peer) {
 	t.Helper()
-	w, h := alone(t, limits{})
-	h.cfg.HoldAcks = true
+	w, h := alone(t, limits{hold: true})
 	h.listen(t, 4)
 	p := w.mustOpen(4000)
 	w.taken()

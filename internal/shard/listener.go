@@ -167,9 +167,6 @@ func (s *Shard) accept(a *arrival, place uint32, floor seq.Value, afterFloor boo
 	l.oldest.push(s.tcbs.Handle(i), l.synLimit)
 	t := s.tcbs.At(i)
 	s.engine.Accept(t, i, a.key, s.mtu(a.key, now), l.id(place), &a.seg, floor, afterFloor, now, l.settings...)
-	if l.handled {
-		s.blocks[i].Own()
-	}
 	s.touch(t)
 }
 
@@ -189,9 +186,7 @@ func (s *Shard) evictHalfOpen(l *listener) bool {
 		}
 		if t := s.tcbs.At(i); t.State() == tcp.SynReceived && s.listenerOf(t) == l {
 			s.drop(drop.SYNEvicted)
-			s.engine.Forget(t)
-			t.TakeVerdict()
-			s.finished(t, i)
+			s.forget(t, i)
 			return true
 		}
 	}
@@ -261,7 +256,7 @@ func (s *Shard) accepted(t *tcp.TCB, i slab.Index) {
 	}
 	l.promised = max(l.promised-1, 0)
 	if l.handled {
-		t.SetListed(t.Listed() | handledBit)
+		s.own(t)
 		s.handler.Accepted(i, l.owner)
 		return
 	}

@@ -37,6 +37,21 @@ func TestDial_ToTheOwnAddressNeedsNoLink(t *testing.T) {
 	}
 }
 
+// What finds no room on the way to ourselves goes with the next rounds, and not
+// only when a timer comes.
+func TestDial_ToTheOwnAddressMoreThanThereIsRoomFor(t *testing.T) {
+	const n = 2 * frameSlots
+	w, h := alone(t, limits{backlog: 2 * n, connections: 4 * n})
+	h.listen(t, 2*n)
+	for range n {
+		h.dial(ourIP)
+	}
+	w.until(50*time.Millisecond, "all connected", func() bool { return len(h.dialed) == n && h.waiting.Len() == n })
+	if st := h.stats(); st.TCP.Retransmits != 0 {
+		t.Errorf("%d segments sent again", st.TCP.Retransmits)
+	}
+}
+
 // The device chooses the queue of an answer: half of those to connections that
 // we opened come to the wrong shard.
 func TestHandover_AnswersFindTheShardThatDialled(t *testing.T) {

@@ -217,12 +217,16 @@ func (s *Shard) input(a *arrival, now mono.Time, t trail) {
 		owner, _ = s.flows.Find(a.key, a.hash)
 	}
 	switch {
+	case t.taken:
+		s.takenElsewhere(a, owner)
+	case owner == 0:
+		s.inputUnknown(a, now, t)
+	case s.doubts(a, owner) && s.ask(a, t):
+		// Another shard may have the connection.
 	case owner&twBit != 0:
 		s.inputTimeWait(a, owner&^twBit, now)
-	case owner != 0:
-		s.inputConnection(a, slab.Index(owner), now)
 	default:
-		s.inputUnknown(a, now, t)
+		s.inputConnection(a, slab.Index(owner), now, t)
 	}
 }
 
@@ -235,7 +239,7 @@ func (s *Shard) owns(owner uint32, k flow.Key4) bool {
 	return s.tcbs.InUse(i) && s.tcbs.At(i).Key() == k && s.tcbs.At(i).State() != tcp.Closed
 }
 
-func (s *Shard) inputConnection(a *arrival, i slab.Index, now mono.Time) {
+func (s *Shard) inputConnection(a *arrival, i slab.Index, now mono.Time, tr trail) {
 	t := s.tcbs.At(i)
 	if t.State() == tcp.SynReceived && t.IsPassive() && s.acceptFull(t) && !a.seg.Flags.Has(wire.RST) {
 		s.engine.Stats.SegmentsIn++
@@ -243,9 +247,12 @@ func (s *Shard) inputConnection(a *arrival, i slab.Index, now mono.Time) {
 		return
 	}
 	handshake := t.State() == tcp.SynReceived
-	s.engine.Input(t, &a.seg, now)
+	why := s.engine.Input(t, &a.seg, now)
 	if handshake {
 		s.promise(t)
+	}
+	if tr.back && why == drop.None {
+		s.claim(a, tr)
 	}
 	if n := t.Neighbour(); n != 0 && a.seg.Flags.Has(wire.ACK) {
 		s.arp.Confirm(neighID(n), now)

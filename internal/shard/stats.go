@@ -27,7 +27,7 @@ type counters struct {
 // every one of them:
 //
 //	RxFrames + RxLocal = ARP + ICMP + Fragments + Segments + drops below TCP
-//	Segments           = TCP.SegmentsIn + HandedOver
+//	Segments           = TCP.SegmentsIn + HandedOver + Claimed
 //	TxFrames + TxLocal + drops with the link down = TCP.SegmentsOut + ARP's frames + TxICMP
 type Flow struct {
 	ARP, ICMP, Segments uint64 // received
@@ -35,7 +35,8 @@ type Flow struct {
 	RxHanded            uint64 // of RxFrames, those from other shards
 	RxLocal, TxLocal    uint64 // packets to ourselves
 	TxICMP              uint64
-	Shared              uint64 // copies of ARP and ICMP for other shards
+	Shared              uint64 // copies of ARP and ICMP, and of what they asked about, for other shards
+	Claimed             uint64 // what came back because another shard has taken it
 }
 
 // Stats is a snapshot of a shard.

@@ -95,7 +95,7 @@ func (l *lane) auditCounters() {
 		l.tap.counts.received+l.tap.counts.injected+f.RxHanded, st.RxFrames)
 	equal("frames received and what they were",
 		st.RxFrames+f.RxLocal, f.ARP+f.ICMP+f.Fragments+f.Segments+refusedBelowTCP(&st))
-	equal("segments and who took them", f.Segments, st.TCP.SegmentsIn+st.HandedOver)
+	equal("segments and who took them", f.Segments, st.TCP.SegmentsIn+st.HandedOver+f.Claimed)
 	equal("frames that the shard and the device sent", st.TxFrames, st.Link.TxFrames+st.Link.TxDropped)
 	equal("frames sent and what they were", st.TxFrames+f.TxLocal+st.Drops[drop.LinkDown],
 		st.TCP.SegmentsOut+f.TxICMP+st.ARP.Requests+st.ARP.Replies+st.ARP.Probes+st.ARP.Announces)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mtcp-go/mtcp/internal/drop"
+	"github.com/mtcp-go/mtcp/internal/link/mem"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/tcp"
 	"github.com/mtcp-go/mtcp/internal/wire"
@@ -22,6 +23,7 @@ var closeScenarios = []scenario{
 	{"text-for-nobody", textForNobody},
 	{"dial-nobody", dialNobody},
 	{"dial-own-address", dialOwnAddress},
+	{"flows-that-move", flowsThatMove},
 }
 
 // simultaneousOpen: two hosts dial each other from the ports that the other
@@ -298,5 +300,34 @@ func dialOwnAddress(t *testing.T, w *World) {
 		if n := h.Stats(0).TxFrames - before; n != 0 {
 			t.Errorf("%d frames of a connection to ourselves on the wire", n)
 		}
+	}
+}
+
+// flowsThatMove: each segment comes to a queue by lot, and SYNs get lost, so that
+// one that is sent again finds a shard that knows nothing of the first. Whatever
+// halves of a connection that makes, each dial comes to one, and none is reset.
+func flowsThatMove(t *testing.T, w *World) {
+	bad := mem.Impairment{Delay: time.Millisecond, Stray: 1, Loss: 0.15}
+	m := w.Wire(mem.Config{Queues: 3, Impair: [2]mem.Impairment{bad, bad}})
+	c := tcp.DefaultConfig()
+	c.TimeWait = time.Second
+	c.KeepAlive, c.KeepIdle, c.KeepInterval = true, 10*time.Second, 5*time.Second // RSTs get lost, too
+	a := w.Host(HostConfig{Wire: m, Queues: 3, TCP: c})
+	b := w.Host(HostConfig{Wire: m, Queues: 3, TCP: c, Side: 1})
+	warm(w, a, b)
+	traffic := w.Traffic()
+	traffic.Size, traffic.Pause, traffic.Excuses.Unreachable = 300, time.Second, true
+	l := traffic.Listen(b, 80, 64)
+	for i := range 400 {
+		traffic.Dial(a, i%3, l)
+		w.Run(20 * time.Millisecond)
+	}
+	traffic.Settle(time.Hour, time.Hour)
+	twice := uint64(0)
+	for i := range 3 {
+		twice += b.Stats(i).Drops[drop.SYNElsewhere]
+	}
+	if twice == 0 {
+		t.Error("no SYN opened two halves of a connection: this shows nothing")
 	}
 }

@@ -37,6 +37,7 @@ var hardships = []hardship{
 	{"lazy listeners", (*scene).lazyListeners},
 	{"impatience", (*scene).impatience},
 	{"slow readers", (*scene).slowReaders},
+	{"moving flows", (*scene).movingFlows},
 }
 
 // drawHardships takes one in turn, so that each has its share of the seeds, and
@@ -380,6 +381,14 @@ func (s *scene) arpLoss() {
 }
 
 func (s *scene) severalShards() { s.wire.Queues = 2 + s.Rand.IntN(2) }
+
+// movingFlows: a device that does not keep to a flow's queue.
+func (s *scene) movingFlows() {
+	s.wire.Queues = max(s.wire.Queues, 2+s.Rand.IntN(2))
+	for i := range s.wire.Impair {
+		s.wire.Impair[i].Stray = []float64{0.02, 0.2, 1}[s.Rand.IntN(3)]
+	}
+}
 
 // narrowPath: a router on the way that lets only smaller packets through, and
 // says so, or, with a larger limit, changes its mind.

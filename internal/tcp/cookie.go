@@ -180,9 +180,7 @@ func (e *Engine) SendCookie(s *Segment, k flow.Key4, mtu MTU, now mono.Time, set
 
 // MayBringCookie reports that a segment for a listener may be the last of a
 // handshake, with text and a FIN or without.
-func (s *Segment) MayBringCookie() bool {
-	return s.Flags&(wire.ACK|wire.SYN|wire.RST) == wire.ACK
-}
+func (s *Segment) MayBringCookie() bool { return s.isPlain() }
 
 // TakeCookie reads the cookie that a segment acknowledges; false if it is none
 // of ours, or too old.

@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -70,6 +71,41 @@ func TestCookie_OpensWhatTheHandshakeWould(t *testing.T) {
 				t.Errorf("a round trip of %v was measured by a clock that a cookie had changed", a.SRTT())
 			}
 		})
+	}
+}
+
+// What we do not do is neither offered by a cookie nor taken for agreed.
+func TestCookie_OffersNothingThatIsSwitchedOff(t *testing.T) {
+	for name, conf := range map[string]func(*Config){
+		"timestamps": func(c *Config) { c.NoTimestamps = true },
+		"SACK":       func(c *Config) { c.NoSACK = true },
+		"scaling":    func(c *Config) { c.NoScaling = true },
+	} {
+		r := newRig(t, 8, conf)
+		answer, first := r.cookie(fullSYN), synReceived(t, fullSYN, conf).last
+		if name == "timestamps" {
+			first.opts.Present = wire.HasMSS // the others have no place without them
+		}
+		if answer.opts.Present != first.opts.Present {
+			t.Errorf("no %s: the cookie offers %b, the handshake %b", name, answer.opts.Present, first.opts.Present)
+		}
+		r.bring(". 1 ack 1")
+		r.is(Established)
+		if got, want := r.c.flags&(flagTS|flagSACK|flagWS) != 0, name != "timestamps"; got != want {
+			t.Errorf("no %s: flags %b", name, r.c.flags)
+		}
+	}
+}
+
+// A peer that offered no timestamp cannot bring the cookie with one, which would
+// say what the SYN did not.
+func TestCookie_IsNotThatOfASYNWithTimestamps(t *testing.T) {
+	r := newRig(t, 8, nil)
+	r.cookie("mss 1460")
+	for says := range 1 << saysBits {
+		if _, ok := r.e.TakeCookie(r.segment(fmt.Sprintf(". 1 ack 1 ts tsval 5 tsecr %d", 1<<20+says)), testKey, r.now); ok {
+			t.Errorf("taken with a timestamp that says %d", says)
+		}
 	}
 }
 

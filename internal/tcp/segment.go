@@ -24,6 +24,12 @@ func (s *Segment) note() {
 	s.first, s.text, s.bare, s.cut = s.Seq, len(s.Payload) > 0, s.Flags.Has(wire.SYN), false
 }
 
+// isPlain reports that the segment is of the ordinary course of a connection:
+// it acknowledges, and neither begins nor breaks anything.
+func (s *Segment) isPlain() bool {
+	return s.Flags&(wire.ACK|wire.SYN|wire.RST) == wire.ACK
+}
+
 // window is the peer's window in octets.
 func (s *Segment) window(scale uint8) uint32 {
 	if s.bare {

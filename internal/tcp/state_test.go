@@ -462,6 +462,44 @@ func TestInputTimeWait(t *testing.T) {
 	}
 }
 
+// What goes beyond what either side has sent may be of a new incarnation; nothing
+// else is in doubt, nor what would begin or break a connection.
+func TestDoubts_TimeWaitWhatGoesBeyondTheConnection(t *testing.T) {
+	r, tw := timeWaiting(t)
+	for in, want := range map[string]bool{
+		". 2 ack 2": false, "F. 1 ack 2": false, "P. 1:9 ack 1": false,
+		". 3 ack 2": true, ". 2 ack 3": true, "P. 900:909 ack 900": true, "F. 900 ack 2": true,
+		"S 900": false, "S. 900 ack 900": false, "R 900": false, "R. 900 ack 900": false, "F 900": false,
+	} {
+		if got := tw.Doubts(r.segment(in)); got != want {
+			t.Errorf("%s: %v, want %v", in, got, want)
+		}
+	}
+}
+
+// A passive open that is half open is all that another shard may have, too.
+func TestDoubts_AHalfOpenConnectionWhatItHasNotSent(t *testing.T) {
+	for in, want := range map[string]bool{
+		". 1 ack 1": false, "P. 1:9 ack 1": false, ". 900 ack 1": false,
+		". 1 ack 0": true, ". 1 ack 2": true, "F. 9 ack 900": true,
+		"S 0": false, "S. 0 ack 900": false, "R 1": false, "R. 1 ack 900": false, "F 1": false,
+	} {
+		for s := SynSent; s <= TimeWait; s++ {
+			r := reach(t, s)
+			if got := r.c.Doubts(r.segment(in)); got != (want && s == SynReceived) {
+				t.Errorf("%v: %s: %v", s, in, got)
+			}
+		}
+	}
+	r := synSent(t, nil)
+	r.in("S 0 " + fullSYN)
+	r.out("S. 0 ack 1")
+	r.is(SynReceived)
+	if r.c.Doubts(r.segment(". 1 ack 900")) {
+		t.Error("a port that we dialled from is one shard's")
+	}
+}
+
 // RFC 9293 §3.10.7.4, second step, for who prefers it to RFC 1337, with RFC 5961
 // §3: the number must be exact.
 func TestInputTimeWait_RSTEndsItIfSaid(t *testing.T) {

@@ -213,7 +213,7 @@ func (e *Engine) stepACK(t *TCB, s *Segment, now mono.Time) drop.Reason {
 		return e.drop(drop.AckMissing)
 	}
 	if t.state == SynReceived {
-		if !s.Ack.Greater(t.sndUna) || s.Ack.Greater(t.sndNxt) {
+		if !t.isCompletedBy(s) {
 			e.replyReset(s, t.key)
 			t.want &^= WantAck // nothing but the RST
 			t.flags &^= flagDSACK
@@ -230,6 +230,18 @@ func (e *Engine) stepACK(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	e.processAck(t, s, now)
 	e.ackedFin(t, now)
 	return drop.None
+}
+
+// isCompletedBy reports that s acknowledges the SYN of a half-open connection.
+func (t *TCB) isCompletedBy(s *Segment) bool {
+	return s.Ack.Greater(t.sndUna) && s.Ack.LessEq(t.sndNxt)
+}
+
+// Doubts reports that t is half open and did not send what s acknowledges. That
+// would be answered with a RST; but the peer may have completed another
+// half, that another shard opened for the same SYN.
+func (t *TCB) Doubts(s *Segment) bool {
+	return t.state == SynReceived && t.has(flagPassive) && s.isPlain() && !t.isCompletedBy(s)
 }
 
 // ackedFin moves on when our FIN has been acknowledged.

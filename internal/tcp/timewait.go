@@ -68,6 +68,12 @@ func (e *Engine) inputLate(t *TCB, s *Segment) drop.Reason {
 	return e.drop(drop.TimeWaitOther)
 }
 
+// Doubts reports that s goes beyond what either side has sent: it may be of a
+// new incarnation, that another shard has.
+func (r *TimeWaitRecord) Doubts(s *Segment) bool {
+	return s.isPlain() && (s.Seq.Greater(r.rcvNxt) || s.Ack.Greater(r.sndNxt))
+}
+
 // TimeWaitAnswer is what a segment does to a TIME-WAIT record.
 type TimeWaitAnswer uint8
 

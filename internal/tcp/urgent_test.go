@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mtcp-go/mtcp/internal/seq"
+	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
 // urgentLeft is what an application learns of the peer's urgent text.
@@ -152,6 +153,106 @@ func TestUrgent_HeardThoughOurWindowIsShut(t *testing.T) {
 	r.in(fmt.Sprintf(".U %d ack 1 urg 7", next))
 	if !r.blocks[testSlot].TakeUrgentNews() || r.urgentLeft() != int(r.e.rx(r.c).Len())+7 {
 		t.Errorf("%d left, with %d octets unread", r.urgentLeft(), r.e.rx(r.c).Len())
+	}
+	r.collect()
+}
+
+func TestUrgent_AMarkOnWhatWaitsLetsItGo(t *testing.T) {
+	r := established(t, "mss 1460", nil)
+	r.write(10)
+	r.out("P. 1:11 ack 1")
+	r.write(10)
+	r.out() // Nagle holds it
+	r.e.MarkUrgent(r.c, r.e.tx(r.c).WritePos())
+	r.out("P.U 11:21 ack 1 urg 10")
+}
+
+func TestUrgent_AMarkAheadOfItsTextSendsNothingByItself(t *testing.T) {
+	r := established(t, "mss 1460", nil)
+	r.e.MarkUrgent(r.c, r.e.tx(r.c).WritePos()+3)
+	r.out()
+	r.write(3)
+	r.out("P.U 1:4 ack 1 urg 3")
+}
+
+func TestUrgent_NoMarkOnWhatIsAcknowledgedOrBeyondTheEnd(t *testing.T) {
+	r := established(t, "mss 1460", nil)
+	r.write(100)
+	r.out("P. 1:101 ack 1")
+	r.in(". 1 ack 101 win 0")
+	r.e.MarkUrgent(r.c, r.iss+101)
+	r.out() // there is nothing to announce
+	r.in(". 1 ack 101 win 1000")
+	r.e.Shutdown(r.c, r.now)
+	r.e.MarkUrgent(r.c, r.iss+200)
+	r.out("F. 101 ack 1")
+}
+
+func TestUrgent_NagleHoldsWhatComesAfterIt(t *testing.T) {
+	r := established(t, "mss 1460", nil)
+	r.urgent(3)
+	r.out("P.U 1:4 ack 1 urg 3")
+	r.write(10)
+	r.out() // it is not urgent, and small, and something is in flight
+	r.in(". 1 ack 4")
+	r.out("P. 4:14 ack 1")
+}
+
+// A SYN and a RST announce nothing, and the field holds no more than it can.
+func TestUrgent_NeitherASYNNorARSTCarriesIt(t *testing.T) {
+	r := established(t, "mss 1460", nil)
+	r.e.MarkUrgent(r.c, r.iss+1+100_000)
+	r.write(10)
+	r.out("P.U 1:11 ack 1 urg 65535")
+	r.e.Abort(r.c)
+	r.out("R. 11 ack 1")
+	r = synSent(t, nil)
+	r.e.rare(r.c).UrgentOut, r.e.rare(r.c).UrgentEnd = true, uint32(r.iss+100)
+	r.after(time.Second)
+	r.collect()
+	if r.last.Flags != wire.SYN || r.last.Urgent != 0 {
+		t.Errorf("%v with an urgent pointer of %d", r.last.Flags, r.last.Urgent)
+	}
+}
+
+// Sixth step: only while text can still be received, by somebody.
+func TestUrgent_NoneIsHeardAfterThePeersFIN(t *testing.T) {
+	for _, s := range []State{CloseWait, LastAck, Closing} {
+		r := reach(t, s)
+		r.in(".U 2 ack 1 urg 7")
+		if r.blocks[testSlot].TakeUrgentNews() {
+			t.Errorf("%v: heard", s)
+		}
+		r.collect()
+	}
+	r := established(t, "mss 1460", nil)
+	r.e.ShutdownRead(r.c)
+	r.in(".U 1 ack 1 urg 7")
+	if r.blocks[testSlot].TakeUrgentNews() {
+		t.Error("nobody reads any more, and it was heard")
+	}
+	r.collect()
+}
+
+// The pointer counts from the segment's first octet, though that was received
+// before; and what has been read is no news.
+func TestUrgent_CountsFromTheSegmentAsItCame(t *testing.T) {
+	r := established(t, "mss 1460", nil)
+	r.in("P. 1:11 ack 1")
+	r.collect()
+	r.read(10)
+	r.in("P.U 1:21 ack 1 urg 15")
+	if !r.blocks[testSlot].TakeUrgentNews() || r.urgentLeft() != 5 {
+		t.Errorf("%d octets left, want 5", r.urgentLeft())
+	}
+	r.collect()
+	r = established(t, "mss 1460", nil)
+	r.in("P. 1:11 ack 1")
+	r.collect()
+	r.read(10)
+	r.in("P.U 1:21 ack 1 urg 10")
+	if r.blocks[testSlot].TakeUrgentNews() {
+		t.Error("what has been read is announced")
 	}
 	r.collect()
 }

@@ -158,6 +158,9 @@ func checkResult(t *testing.T, s *Spec, r *Result) {
 		if s.Work.each() && r.Connections == 0 {
 			t.Error("no connections")
 		}
+		if s.Work.each() && r.AllOpened <= uint64(s.Connections) {
+			t.Errorf("%d connections at %d places: the server ends none", r.AllOpened, s.Connections)
+		}
 	case Out, In:
 		if r.Octets == 0 {
 			t.Error("nothing was moved")
@@ -189,6 +192,19 @@ func TestRun_SeesWrongAnswers(t *testing.T) {
 	}
 	if r.Wrong == 0 || r.Wrong < r.Transactions {
 		t.Errorf("%d wrong answers of %d were noticed", r.Wrong, r.Transactions)
+	}
+}
+
+// The latency of an open loop counts from when a transaction was due, however
+// long it has waited for a place.
+func TestArrivals_AreAsOldAsTheirTurn(t *testing.T) {
+	c := &client{spec: &Spec{}}
+	s := &session{client: c}
+	c.idle = []*session{s}
+	a := &arrivals{client: c, waiting: []time.Duration{5, 7}}
+	a.serve()
+	if s.begun != 5 || len(c.idle) != 0 || a.first != 1 {
+		t.Errorf("begun at %v, %d places rest, %d served", s.begun, len(c.idle), a.first)
 	}
 }
 
@@ -244,7 +260,24 @@ func TestRun_WithoutAnyTechnique(t *testing.T) {
 			}
 			checkResult(t, &spec, r)
 		}
+		// The techniques are off, or nothing was shown: with them a short
+		// connection takes six packets, or seven.
+		before := segmentsOut(client) + segmentsOut(server)
+		r, err := Run(context.Background(), client, Spec{Work: Short, Connections: 1, Server: serverIP, From: from, Size: 64, Duration: 50 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := segmentsOut(client) + segmentsOut(server) - before; n < 8*(r.AllOpened-1) {
+			t.Errorf("batches of %d: %d packets for %d connections", batch, n, r.AllOpened)
+		}
 	}
+}
+
+func segmentsOut(s *mtcp.Stack) (n uint64) {
+	for _, st := range s.Stats() {
+		n += st.SegmentsOut
+	}
+	return n
 }
 
 // TestRun_SeesAWebServerThatRefuses has one that says 404.

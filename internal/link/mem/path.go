@@ -30,7 +30,7 @@ type Filter func(frame []byte) Verdict
 
 // Fate counts what a direction has done to frames.
 type Fate struct {
-	Filtered, Lost, Duplicated, Corrupted, Reordered uint64
+	Filtered, Lost, Duplicated, Corrupted, Strayed, Reordered uint64
 
 	RateFull uint64 // dropped before the bottleneck
 	BoxFull  uint64 // dropped because too many frames were under way
@@ -43,6 +43,7 @@ type path struct {
 
 	mu      sync.Mutex // guards what follows, and calls of the filter
 	chance  *rand.Rand
+	strays  *rand.Rand // of its own, so that a frame's fate does not depend on its queue
 	is      Impairment
 	fate    Fate
 	busy    mono.Time // the bottleneck has sent everything by then,
@@ -55,6 +56,7 @@ func newPath(c *Config, direction int) *path {
 		impaired: !c.Impair[direction].isNone(),
 		is:       c.Impair[direction],
 		chance:   rand.New(rand.NewPCG(c.Seed, uint64(direction))),
+		strays:   rand.New(rand.NewPCG(c.Seed, 2+uint64(direction))),
 	}
 	if p.impaired {
 		p.inboxes = make([]inbox, c.Queues)
@@ -152,6 +154,16 @@ func (p *path) copyOf(now mono.Time, b []byte, to int, exists bool) (sent, first
 		room[bit/8] ^= 1 << (bit % 8)
 	}
 	return true, first
+}
+
+// stray chooses the queue of a frame whose flow's is to. Copies of a frame stay
+// together.
+func (p *path) stray(to int) int {
+	if chance, queue := p.strays.Float64(), p.strays.IntN(len(p.inboxes)); chance < p.is.Stray {
+		p.fate.Strayed++
+		return queue
+	}
+	return to
 }
 
 func (p *path) happens(probability float64) bool { return p.chance.Float64() < probability }

@@ -129,7 +129,7 @@ func (q *Queue) sendImpaired(now mono.Time, tx []link.Frame) {
 		if len(b) == 0 {
 			continue
 		}
-		to := steer(b, len(q.peers))
+		to := p.stray(steer(b, len(q.peers)))
 		sent, first := len(b) <= q.frameLen, false
 		if sent {
 			sent, first = p.send(now, b, to)

@@ -139,3 +139,29 @@ func TestSend_BatchesForSeveralQueuesArriveWhole(t *testing.T) {
 		}
 	}
 }
+
+// A stray frame comes to a queue by lot; what else happens to it does not change.
+func TestQueues_StraysComeToAnyQueue(t *testing.T) {
+	arrived := func(stray float64) (n [4]int, f Fate) {
+		m := Impairment{Loss: 0.2, Stray: stray}
+		w := newWire(t, Config{Queues: 4, Seed: 7, Impair: [2]Impairment{m}})
+		for range 400 {
+			transmit(w.Side(0).Queue(0), start, tcpFrame(0x0a000001, 0x0a000002, 40000, 80, 0))
+		}
+		for i := range n {
+			n[i] = len(receive(w.Side(1).Queue(i), start+1))
+		}
+		return n, w.Fate(0)
+	}
+	home, before := arrived(0)
+	spread, after := arrived(1)
+	if slices.Max(home[:]) != 400-int(before.Lost) || before.Strayed != 0 {
+		t.Errorf("a flow's frames came to %v, %+v", home, before)
+	}
+	if slices.Min(spread[:]) < 50 || after.Strayed != 400 {
+		t.Errorf("strays came to %v, %+v", spread, after)
+	}
+	if before.Lost != after.Lost || before.Lost == 0 {
+		t.Errorf("%d lost, and %d when they stray", before.Lost, after.Lost)
+	}
+}

@@ -47,6 +47,7 @@ type Impairment struct {
 	Loss      float64 // the frame vanishes
 	Duplicate float64 // it comes twice; what follows is decided for each copy
 	Corrupt   float64 // one bit of it is flipped
+	Stray     float64 // it comes to a queue by lot, instead of its flow's
 
 	Rate       uint64 // octets per second of the bottleneck; 0 is unlimited
 	QueueLimit int    // octets that may wait for it; more are dropped. 0 is 256 KiB
@@ -58,14 +59,14 @@ type Impairment struct {
 }
 
 func (m *Impairment) isNone() bool {
-	return m.Loss == 0 && m.Duplicate == 0 && m.Corrupt == 0 && m.Reorder == 0 &&
+	return m.Loss == 0 && m.Duplicate == 0 && m.Corrupt == 0 && m.Stray == 0 && m.Reorder == 0 &&
 		m.Rate == 0 && m.Delay == 0 && m.Jitter == 0
 }
 
 var errImpairment = errors.New("mem: a probability outside 0 to 1, or a negative quantity")
 
 func (m *Impairment) check() error {
-	for _, p := range [...]float64{m.Loss, m.Duplicate, m.Corrupt, m.Reorder} {
+	for _, p := range [...]float64{m.Loss, m.Duplicate, m.Corrupt, m.Stray, m.Reorder} {
 		if !(p >= 0 && p <= 1) { // not a number is outside too
 			return errImpairment
 		}

@@ -74,7 +74,7 @@ func numbers(frames [][]byte) []int {
 func TestNew_RefusesWhatCannotBe(t *testing.T) {
 	for _, c := range []Config{
 		{MTU: 67}, {MTU: 65536}, {MTU: -1}, {Queues: -1}, {Queues: 65}, {RingFrames: -1}, {RingFrames: 1<<20 + 1},
-		{Impair: [2]Impairment{{Loss: 1.1}}}, {Impair: [2]Impairment{{}, {Loss: -0.1}}},
+		{Impair: [2]Impairment{{Loss: 1.1}}}, {Impair: [2]Impairment{{Stray: -0.1}}}, {Impair: [2]Impairment{{}, {Loss: -0.1}}},
 		{Impair: [2]Impairment{{Duplicate: math.NaN()}}}, {Impair: [2]Impairment{{Corrupt: 2}}}, {Impair: [2]Impairment{{Reorder: 2}}},
 		{Impair: [2]Impairment{{Delay: -1}}}, {Impair: [2]Impairment{{Jitter: -1}}}, {Impair: [2]Impairment{{ReorderBy: -1}}},
 		{Impair: [2]Impairment{{QueueLimit: -1}}},
