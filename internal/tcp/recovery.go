@@ -6,6 +6,9 @@
 //	  │                                             │ RTO
 //	  └──────────── SND.UNA ≥ recover ───── loss ◀──┴──── RTO, from open too
 //
+// An echo of congestion leads from open to marked (ecn.go), which is like fast
+// but for that nothing is lost, and from which a loss leads on to fast.
+//
 // In each state Output asks lostHole for what to retransmit and pipe for
 // whether it may.
 
@@ -19,26 +22,42 @@ import (
 type recoveryState uint8
 
 const (
-	recoveryOpen recoveryState = iota
+	recoveryOpen   recoveryState = iota
+	recoveryMarked               // the window is being reduced, and nothing is lost
 	recoveryFast
 	recoveryLoss
 )
 
+// isLossless reports that nothing counts as lost.
+func (t *TCB) isLossless() bool { return t.recovery < recoveryFast }
+
+// inProportion reports that what is delivered says what may be sent (RFC 9937).
+func (t *TCB) inProportion() bool {
+	return t.recovery == recoveryMarked || t.recovery == recoveryFast
+}
+
 // recover takes one acknowledgment into account.
 func (e *Engine) recover(t *TCB, in *ackNews, now mono.Time) {
 	e.countDelivered(t, in)
-	wasFast := t.recovery == recoveryFast
+	wasReducing := t.inProportion()
 	if t.recovery != recoveryOpen && in.advanced && t.sndUna.GreaterEq(t.recover) {
 		e.recovered(t, now)
 	}
 	e.setPipe(t, now)
 	switch t.recovery {
-	case recoveryOpen:
-		if e.lossFound(t) {
+	case recoveryOpen, recoveryMarked:
+		switch {
+		case e.lossFound(t):
 			e.enterFastRecovery(t, in, now)
-			return
-		}
-		if t.dupAcks == 0 && !wasFast && in.advanced {
+		case t.recovery == recoveryMarked:
+			if !t.ecn.has(ecnWaits) {
+				e.reduceProportionally(t, in)
+			}
+		case in.echo: // and no growth (RFC 3168 §6.1.2)
+			if !t.wasReduced() {
+				e.enterMarked(t, in, now)
+			}
+		case t.dupAcks == 0 && !wasReducing && in.advanced:
 			// What a duplicate ACK or a SACK block stood for was counted then: the
 			// window did not grow for it, so that it grew no faster for disorder.
 			e.growWindow(t, in.delivered, in.flight, now)
@@ -46,7 +65,9 @@ func (e *Engine) recover(t *TCB, in *ackNews, now mono.Time) {
 	case recoveryFast:
 		e.reduceProportionally(t, in)
 	case recoveryLoss:
-		e.growWindow(t, in.acked, t.cc.Cwnd, now)
+		if !in.echo {
+			e.growWindow(t, in.acked, t.cc.Cwnd, now)
+		}
 	}
 }
 
@@ -104,9 +125,16 @@ func (e *Engine) lossFound(t *TCB) bool {
 
 func (e *Engine) enterFastRecovery(t *TCB, in *ackNews, now mono.Time) {
 	e.Stats.FastRecoveries++
+	isReduced := t.recovery == recoveryMarked // for marks in the same window: once is enough
 	t.recovery = recoveryFast
 	t.recover = t.sndNxt
 	t.highRxt = t.sndUna
+	t.tellReduced()
+	if isReduced {
+		e.setPipe(t, now)
+		e.reduceProportionally(t, in)
+		return
+	}
 	// What this recovery will see delivered: not what was before it.
 	before := in.hadSacked
 	if !t.has(flagSACK) {
@@ -137,7 +165,7 @@ func (e *Engine) reduceProportionally(t *TCB, in *ackNews) {
 		}
 		send = min(send, t.cc.Ssthresh-t.pipe)
 	}
-	if t.words[prrOut] == 0 || in.advanced && t.highRxt == t.sndUna {
+	if t.words[prrOut] == 0 || in.advanced && t.highRxt == t.sndUna && t.recovery == recoveryFast {
 		// The fast retransmission itself, or the one that a partial
 		// acknowledgment asks for (RFC 6582 §3.2 step 3).
 		send = max(send, mss)
@@ -155,10 +183,10 @@ func (e *Engine) recovered(t *TCB, now mono.Time) {
 	cc.OnRecovered(&t.cc, now, t.segmentSize())
 }
 
-// endFast is before every end of fast recovery: the words have another meaning
-// then.
+// endFast is before every end of sending in proportion: the words have another
+// meaning then.
 func (t *TCB) endFast() {
-	if t.recovery == recoveryFast {
+	if t.inProportion() {
 		t.startValidation()
 	}
 }
@@ -167,6 +195,7 @@ func (t *TCB) endFast() {
 // is not selectively acknowledged is lost.
 func (e *Engine) enterLoss(t *TCB, now mono.Time) {
 	cc.OnRTO(&t.cc, now, t.flight(), t.segmentSize())
+	t.tellReduced()
 	if t.sacked != 0 && e.ranges.At(t.sacked).r[0].First == t.sndUna {
 		// The peer acknowledged this selectively and yet not at all: it has
 		// reneged (RFC 2018 §8). Believe none of it.
