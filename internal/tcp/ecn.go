@@ -117,10 +117,11 @@ func (t *TCB) askedAgain(s *Segment) {
 }
 
 // takeMarks is the receiver (§6.1.3): CE has every acknowledgment carry ECE until
-// CWR comes. Only what brings something new counts. Like Linux it tells of both at
-// once, for the peer's window may be very small.
+// CWR comes, on text as it should or, as Linux takes it, without. A mark counts on
+// text that is new. Both are answered at once, for the peer's window may be very
+// small.
 func (e *Engine) takeMarks(t *TCB, s *Segment) {
-	if s.length() == 0 || !t.state.in(receiving) {
+	if !t.state.in(receiving) {
 		return
 	}
 	if len(s.Payload) > 0 {
@@ -131,7 +132,9 @@ func (e *Engine) takeMarks(t *TCB, s *Segment) {
 	}
 	if s.Flags.Has(wire.CWR) {
 		t.ecn &^= ecnECE
-		t.want |= WantAck
+		if s.length() > 0 {
+			t.want |= WantAck
+		}
 	}
 	if s.ECN != wire.CE || len(s.Payload) == 0 {
 		return

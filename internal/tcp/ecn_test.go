@@ -269,16 +269,19 @@ func TestECN_MarksThatDoNotCount(t *testing.T) {
 	r.out(". 1 ack 1001") // nothing was agreed on
 }
 
-// A CWR outside the window, or without text, ends nothing.
+// A CWR outside the window ends nothing.
 func TestECN_CWRThatDoesNotCount(t *testing.T) {
 	r := marking(t, renoSYN)
 	r.in("P. 1:1001 ack 1 ce")
 	r.out(".E 1 ack 1001")
 	r.in("P.W 1:1001 ack 1")
 	r.out(".E 1 ack 1001")
-	r.in(".W 1001 ack 1")
 	r.in("P. 1001:2001 ack 1")
 	r.out(".E 1 ack 2001")
+	r.in(".W 2001 ack 1") // but one without text does, and is not answered
+	r.out()
+	r.in("P. 2001:3001 ack 1")
+	r.out(". 1 ack 3001")
 }
 
 // Delayed ACKs: a mark and CWR are answered at once.
