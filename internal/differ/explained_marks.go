@@ -16,17 +16,33 @@ func markReasons() []Reason {
 	return []Reason{
 		{
 			aboutMarks + "SYN sent again at once",
-			"RFC 3168 §6.1.1.1: a SYN that is sent again asks for nothing; Linux sends its own again after a bad ACK in SYN-SENT, and so answers one that crosses it",
+			"RFC 3168 §6.1.1.1: a SYN that is sent again asks for nothing; Linux sends its own again after a bad ACK in SYN-SENT, answers so one that crosses it, and counts a loss",
 			stop, func(d *Difference) bool {
-				return d.Before == "SYN-SENT" && d.isSegment(wire.SYN, wire.ACK) && d.sameBut(dropWords(" ecn", " sack", " ws", " ts")) &&
+				crosses := d.Before == "SYN-SENT" && d.isSegment(wire.SYN, wire.ACK) && d.sameBut(dropWords(" ecn", " sack", " ws", " ts"))
+				return (crosses || d.sameSending() && d.kernelReduced() && !d.weReduced()) &&
 					d.anyIn("SYN-SENT", func(s *Step, f *Facts) bool { return s.Seg.Flags.Has(wire.ACK) && f.Ack != 1 })
 			}, nil,
 		},
 		{
-			aboutMarks + "SYN-ACK with both flags",
+			aboutMarks + "SYN-ACK with CWR",
 			"RFC 3168 §6.1.1: it agrees to nothing; Linux 6.18 takes it for an answer of accurate ECN, for which it has not asked",
 			stop, func(d *Difference) bool {
-				return d.Before == "SYN-SENT" && d.isSegment(wire.SYN|wire.ACK|wire.ECE|wire.CWR, wire.RST) && d.Ours.Marks == "" && d.Kernel.Marks != ""
+				return d.Before == "SYN-SENT" && d.isSegment(wire.SYN|wire.ACK|wire.CWR, wire.RST) && d.Ours.Marks == "" && d.Kernel.Marks != ""
+			}, nil,
+		},
+		{
+			aboutMarks + "SYN that asks no more",
+			"RFC 3168 §6.1.1: who has received a SYN that does not ask SHOULD NOT send ECT, and so does not agree; Linux goes by the first",
+			stop, func(d *Difference) bool {
+				return d.Before == "SYN-RECEIVED" && d.isSegment(wire.SYN, wire.ACK|wire.RST) && d.seg().Flags&(wire.ECE|wire.CWR) != wire.ECE|wire.CWR &&
+					sends(d.Ours, "SYN-ACK") && d.sameBut(dropWords(" ecn"))
+			}, nil,
+		},
+		{
+			aboutMarks + "CWR beside the FIN",
+			"RFC 3168 §6.1.3: it ends the echo; Linux acknowledges the FIN first",
+			goOn, func(d *Difference) bool {
+				return d.sameState("TIME-WAIT") && d.isSegment(wire.FIN|wire.CWR, wire.RST) && d.sameBut(dropWords(" ece"))
 			}, nil,
 		},
 		{

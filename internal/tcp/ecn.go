@@ -121,22 +121,17 @@ func (t *TCB) askedAgain(s *Segment) {
 // text that is new. Both are answered at once, for the peer's window may be very
 // small.
 func (e *Engine) takeMarks(t *TCB, s *Segment) {
-	if !t.state.in(receiving) {
-		return
-	}
-	if len(s.Payload) > 0 {
-		t.ecn |= ecnState(s.ECN)
-	}
-	if !t.ecn.has(ecnEchoes) {
-		return
-	}
-	if s.Flags.Has(wire.CWR) {
+	if t.ecn.has(ecnECE) && s.Flags.Has(wire.CWR) {
 		t.ecn &^= ecnECE
 		if s.length() > 0 {
 			t.want |= WantAck
 		}
 	}
-	if s.ECN != wire.CE || len(s.Payload) == 0 {
+	if len(s.Payload) == 0 || !t.state.in(receiving) {
+		return
+	}
+	t.ecn |= ecnState(s.ECN)
+	if s.ECN != wire.CE || !t.ecn.has(ecnEchoes) {
 		return
 	}
 	e.Stats.MarksIn++
