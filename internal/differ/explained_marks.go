@@ -42,7 +42,8 @@ func markReasons() []Reason {
 			aboutMarks + "CWR beside the FIN",
 			"RFC 3168 §6.1.3: it ends the echo; Linux acknowledges the FIN first",
 			goOn, func(d *Difference) bool {
-				return d.sameState("TIME-WAIT") && d.isSegment(wire.FIN|wire.CWR, wire.RST) && d.sameBut(dropWords(" ece"))
+				return d.sameState("TIME-WAIT") && d.isSegment(wire.FIN|wire.CWR, wire.RST) &&
+					d.sameBut(func(s string) string { return dropBlocks(dropWords(" ece")(s)) })
 			}, nil,
 		},
 		{
