@@ -46,10 +46,11 @@ type ecnState uint8
 
 const (
 	ecnSeen   ecnState = ecnState(wire.ECNMask)
-	ecnEchoes ecnState = 1 << 2 // what comes marked is told
-	ecnSends  ecnState = 1 << 3 // our text may be marked
-	ecnWaits  ecnState = 1 << 4 // new text waits for the timer
-	ecnSays   ecnState = 1 << 5 // our SYN, or SYN-ACK, says so
+	ecnEchoes ecnState = 1 << 2  // what comes marked is told
+	ecnSends  ecnState = 1 << 3  // our text may be marked
+	ecnWaits  ecnState = 1 << 4  // new text waits for the timer
+	ecnSays   ecnState = 1 << 5  // our SYN, or SYN-ACK, says so; from ESTABLISHED on it is
+	ecnMarked          = ecnSays // that recover was set for a mark, so nothing was sent again
 	ecnECE             = ecnState(wire.ECE)
 	ecnCWR             = ecnState(wire.CWR) // on the next new text
 )
@@ -172,6 +173,7 @@ func (t *TCB) wasReduced() bool { return t.recover.Minus(t.sndUna) <= t.sndNxt.M
 func (e *Engine) enterMarked(t *TCB, in *ackNews, now mono.Time) {
 	e.Stats.ECNReductions++
 	t.recover = t.sndNxt
+	t.ecn |= ecnMarked
 	t.tellReduced()
 	mss := t.segmentSize()
 	wasOne := t.cc.Cwnd <= uint32(mss)

@@ -284,16 +284,19 @@ func TestECN_CWRThatDoesNotCount(t *testing.T) {
 	r.out(". 1 ack 3001")
 }
 
-// Delayed ACKs: a mark and CWR are answered at once.
+// Delayed ACKs: a mark and CWR are answered at once, also where the application
+// answers and would carry it.
 func TestECN_MarkIsToldAtOnce(t *testing.T) {
 	r := newRig(t, 8, func(c *Config) { c.DelayFirstAck = true })
 	r.asked(renoSYN)
 	r.in("P. 1:101 ack 1 ect0")
 	r.out()
-	r.in("P. 101:201 ack 1 ce")
-	r.out(".E 1 ack 201")
-	r.in("P.W 201:301 ack 1 ect0")
-	r.out(". 1 ack 301")
+	r.write(10)
+	r.out("P. 1:11 ack 101 ect0")
+	r.in("P. 101:201 ack 11 ce")
+	r.out(".E 11 ack 201")
+	r.in("P.W 201:301 ack 11 ect0")
+	r.out(". 11 ack 301")
 }
 
 // §6.1.2: an echo reduces the window as a loss does, once per window of text, and
@@ -422,6 +425,27 @@ func TestECN_LossInAMarkedWindow(t *testing.T) {
 	r.in(".E 1 ack 11001")
 	if r.c.recovery != recoveryOpen || r.c.cc.Cwnd != 5000 || r.e.Stats.ECNReductions != 1 {
 		t.Errorf("recovery %d cwnd %d, %d reductions", r.c.recovery, r.c.cc.Cwnd, r.e.Stats.ECNReductions)
+	}
+}
+
+// Without SACK, duplicates of the acknowledgment with which a recovery ended are no
+// news (RFC 6582 §3.2); but for a mark nothing was sent again, so they are.
+func TestECN_LossAfterAMarkedWindow(t *testing.T) {
+	r := marking(t, renoSYN)
+	r.write(60000)
+	r.collect()
+	for ack := 1001; ack <= 10001; ack += 1000 {
+		r.in(".E 1 ack " + itoa(ack))
+		r.collect()
+	}
+	if r.c.recovery != recoveryOpen || r.c.sndUna != r.c.recover {
+		t.Fatalf("recovery %d", r.c.recovery)
+	}
+	for range 3 {
+		r.in(".E 1 ack 10001")
+	}
+	if all := r.collect(); len(all) == 0 || all[0] != ". 10001:11001 ack 1" {
+		t.Errorf("sent %q, want what is lost", all)
 	}
 }
 

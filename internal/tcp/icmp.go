@@ -86,6 +86,7 @@ func (e *Engine) PathMTU(t *TCB, mtu int, at seq.Value, now mono.Time) bool {
 		t.endFast()
 		t.recovery = recoveryLoss // not congestion: the window stays
 		t.recover, t.lostEnd, t.highRxt = t.sndNxt, t.sndNxt, t.sndUna
+		t.ecn &^= ecnMarked
 		t.flags &^= flagTiming
 		e.setPipe(t, now)
 		t.want |= WantData

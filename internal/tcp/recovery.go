@@ -119,8 +119,8 @@ func (e *Engine) lossFound(t *TCB) bool {
 	}
 	// RFC 6582 §3.2 step 2: duplicates of what was retransmitted before the
 	// last recovery ended are no news. It never ends below recover, and then
-	// SND.UNA only grows.
-	return t.dupAcks >= dupThresh && t.sndUna != t.recover
+	// SND.UNA only grows. For a mark nothing was retransmitted.
+	return t.dupAcks >= dupThresh && (t.sndUna != t.recover || t.ecn.has(ecnMarked))
 }
 
 func (e *Engine) enterFastRecovery(t *TCB, in *ackNews, now mono.Time) {
@@ -129,6 +129,7 @@ func (e *Engine) enterFastRecovery(t *TCB, in *ackNews, now mono.Time) {
 	t.recovery = recoveryFast
 	t.recover = t.sndNxt
 	t.highRxt = t.sndUna
+	t.ecn &^= ecnMarked
 	t.tellReduced()
 	if isReduced {
 		e.setPipe(t, now)
@@ -206,6 +207,7 @@ func (e *Engine) enterLoss(t *TCB, now mono.Time) {
 	t.recovery = recoveryLoss
 	t.recover, t.lostEnd = t.sndNxt, t.sndNxt
 	t.highRxt = t.sndUna
+	t.ecn &^= ecnMarked
 	t.dupAcks = 0
 	t.flags &^= flagTiming // Karn
 	e.setPipe(t, now)

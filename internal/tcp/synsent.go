@@ -71,6 +71,7 @@ func (e *Engine) establish(t *TCB, now mono.Time) {
 	if t.ecn.has(ecnEchoes) {
 		e.Stats.ECNOpens++
 	}
+	t.ecn &^= ecnSays
 	t.want &^= WantControl
 	if t.has(flagKeepAlive) && !t.has(flagOrphan) {
 		t.keepAt = now.Add(fromSeconds(e.rare(t).KeepIdle))
