@@ -344,26 +344,6 @@ func (e *Engine) mayFollow(t *TCB) bool {
 		t.pipe+uint32(min(full, t.sndEnd.Minus(t.sndNxt))) <= t.cc.Cwnd
 }
 
-// validateWindow remembers whether the congestion window was used, once per round
-// trip at least: only a window that was used may grow (RFC 7661 §4.3).
-func (t *TCB) validateWindow(full bool) {
-	out := t.flight()
-	switch {
-	case t.inProportion(): // startValidation follows
-	case !t.sndUna.Less(seq.Value(t.words[outSeq])), full, !t.has(flagCwndFull) && out > t.words[maxOut]:
-		t.words[maxOut], t.words[outSeq] = out, uint32(t.sndNxt)
-		t.flags &^= flagCwndFull
-		if full {
-			t.flags |= flagCwndFull
-		}
-	}
-}
-
-// startValidation begins it anew, after fast recovery.
-func (t *TCB) startValidation() {
-	t.words = [3]uint32{maxOut: t.flight(), outSeq: uint32(t.sndNxt)}
-}
-
 func (e *Engine) sentNew(t *TCB, p plan, end seq.Value, now mono.Time) {
 	idle := t.flight() == 0
 	t.sndNxt = end

@@ -16,6 +16,7 @@ package tcp
 
 import (
 	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/seq"
 	"github.com/mtcp-go/mtcp/internal/tcp/cc"
 )
 
@@ -212,4 +213,24 @@ func (e *Engine) enterLoss(t *TCB, now mono.Time) {
 	t.flags &^= flagTiming // Karn
 	e.setPipe(t, now)
 	t.want |= WantData
+}
+
+// validateWindow remembers whether the congestion window was used, once per round
+// trip at least: only a window that was used may grow (RFC 7661 §4.3).
+func (t *TCB) validateWindow(full bool) {
+	out := t.flight()
+	switch {
+	case t.inProportion(): // startValidation follows
+	case !t.sndUna.Less(seq.Value(t.words[outSeq])), full, !t.has(flagCwndFull) && out > t.words[maxOut]:
+		t.words[maxOut], t.words[outSeq] = out, uint32(t.sndNxt)
+		t.flags &^= flagCwndFull
+		if full {
+			t.flags |= flagCwndFull
+		}
+	}
+}
+
+// startValidation begins it anew, after fast recovery.
+func (t *TCB) startValidation() {
+	t.words = [3]uint32{maxOut: t.flight(), outSeq: uint32(t.sndNxt)}
 }
