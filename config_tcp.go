@@ -144,6 +144,11 @@ type TCP struct {
 	// or always. Default: auto; auto or off or always.
 	SynCookies string
 
+	// ECN says which connections have explicit congestion notification (RFC 3168):
+	// those whose peer asks for it, none, or also those that dials ask it for.
+	// Default: passive; passive or off or active.
+	ECN string
+
 	// ChallengeAcks bounds the challenge ACKs of each connection (RFC 5961).
 	// Default: 10; 1 to 200 a second.
 	ChallengeAcks int
@@ -153,6 +158,7 @@ type TCP struct {
 func (t *TCP) engine() tcp.Config {
 	id, _ := cc.ParseID(t.Congestion) // one of the table's
 	cookies, _ := tcp.ParseCookieMode(t.SynCookies)
+	ecn, _ := tcp.ParseECNMode(t.ECN)
 	return tcp.Config{
 		TimeWait:       t.TimeWait,
 		TimeWaitRST:    t.TimeWaitRST,
@@ -181,6 +187,7 @@ func (t *TCP) engine() tcp.Config {
 		NoBundles:      t.NoBundles,
 		NoScaling:      t.NoWindowScale,
 		Cookies:        cookies,
+		ECN:            ecn,
 		DelayFirstAck:  t.DelayFirstAcks,
 		RcvBuf:         t.ReceiveBuffer,
 		RcvBufMax:      t.ReceiveBufferMax,

@@ -42,6 +42,9 @@ type ShardStats struct {
 	ChallengeAcks             uint64
 	CookiesSent               uint64 // SYNs answered without keeping anything of them
 	CookiesAccepted           uint64 // connections that came of these answers
+	ECNOpens                  uint64 // connections that have ECN, RFC 3168
+	MarksIn                   uint64 // segments that a router marked, to be told to the peer
+	ECNReductions             uint64 // of a congestion window, because the peer told of marks
 	TimeWaitsMade             uint64
 	TimeWaitsReused           uint64 // by a new incarnation, RFC 6191
 	TimeWaitsEvicted          uint64 // early, for want of records
@@ -77,6 +80,7 @@ func shardStats(s *shard.Stats) ShardStats {
 		OutOfOrder: s.TCP.OutOfOrder, PureAcks: s.TCP.PureAcksOut,
 		ResetsIn: s.TCP.ResetsIn, ResetsOut: s.TCP.ResetsOut, ChallengeAcks: s.TCP.ChallengeAcks,
 		CookiesSent: s.TCP.CookiesSent, CookiesAccepted: s.TCP.CookiesAccepted,
+		ECNOpens: s.TCP.ECNOpens, MarksIn: s.TCP.MarksIn, ECNReductions: s.TCP.ECNReductions,
 		TimeWaitsMade: s.TCP.TimeWaits, TimeWaitsReused: s.TCP.TimeWaitReused, TimeWaitsEvicted: s.TimeWaitsEvicted,
 		FastPath: s.TCP.FastPath, RingWaits: s.TCP.RingWaits, SendLogsFull: s.TCP.SendLogsFull,
 		Drops: make(map[string]uint64),

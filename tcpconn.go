@@ -138,7 +138,8 @@ func (c *Conn) SetUserTimeout(d time.Duration) error {
 	return c.set(sock.OptUserTimeout, uint64(max(d, 0)))
 }
 
-// SetTOS sets the octet of the IP header that holds the DiffServ code point.
+// SetTOS sets the octet of the IP header that holds the DiffServ code point. Its
+// lowest two bits are TCP's own (RFC 3168).
 func (c *Conn) SetTOS(tos uint8) error { return c.set(sock.OptTOS, uint64(tos)) }
 
 // WriteBuffers writes all buffers in order, as one segment train: writev.

@@ -43,19 +43,22 @@ func newWorld() *world {
 	return w
 }
 
-// configure reads the flags: mtu=1400, and delay-first-ack, which has the first
-// segments of a connection not acknowledged at once.
+// configure reads the flags: mtu=1400; delay-first-ack, which has the first
+// segments of a connection not acknowledged at once; and ecn, which has SYNs ask for
+// it. Settings of scripts come later.
 func (w *world) configure(flags string) {
 	w.cfg.Address = wire.IPv4Prefix{Addr: 192<<24 | 168<<16 | 2, Bits: 16}
 	w.cfg.Gateway = 192<<24 | 168<<16 | 1
+	w.cfg.TCP = tcp.DefaultConfig()
 	for _, f := range strings.Split(flags, ",") {
 		name, value, _ := strings.Cut(f, "=")
 		switch name {
 		case "mtu":
 			w.cfg.MTU, _ = strconv.Atoi(value)
 		case "delay-first-ack":
-			w.cfg.TCP = tcp.DefaultConfig()
 			w.cfg.TCP.DelayFirstAck = true
+		case "ecn":
+			w.cfg.TCP.ECN = tcp.ECNActive
 		case "":
 		default:
 			fmt.Fprintf(os.Stderr, "mtcp.so: unknown flag %q\n", f)

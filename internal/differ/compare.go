@@ -37,7 +37,7 @@ func Compare(s *Sequence, kernel, ours Trace, reasons []Reason, explained func(r
 			continue
 		}
 		r, later := latent, true
-		if at := slices.IndexFunc(reasons, func(r Reason) bool { return r.fits(d) }); at >= 0 {
+		if at := slices.IndexFunc(reasons, func(r Reason) bool { return r.explains(d) }); at >= 0 {
 			r, later = &reasons[at], false
 		}
 		if r == nil {

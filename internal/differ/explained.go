@@ -5,6 +5,7 @@ package differ
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
@@ -31,12 +32,20 @@ type Reason struct {
 	latent func(d *Difference) bool
 }
 
+// explains reports that the reason is one for d. Where the sides part in marks only,
+// it must be about marks.
+func (r *Reason) explains(d *Difference) bool {
+	x := d.Ours
+	x.Marks = d.Kernel.Marks
+	return r.fits(d) && (strings.HasPrefix(r.Name, aboutMarks) || !d.Kernel.equal(x))
+}
+
 // Reasons are all of them; the first that fits counts.
 func Reasons() []Reason {
 	return slices.Concat(
 		simultaneousReasons(), handshakeReasons(), receivedReasons(), orderReasons(), resetReasons(),
-		windowReasons(), finReasons(), delayReasons(), sackReasons(), flowReasons(), duplicateReasons(),
-		recoveryReasons(), echoReasons(), lateReasons(), callReasons(),
+		windowReasons(), finReasons(), delayReasons(), sackReasons(), markReasons(), flowReasons(), duplicateReasons(),
+		recoveryReasons(), windowMarkReasons(), echoReasons(), lateReasons(), callReasons(),
 	)
 }
 

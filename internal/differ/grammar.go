@@ -87,7 +87,31 @@ func Generate(seed uint64) *Sequence {
 		}
 	}
 	g.steps = append(g.steps, call(Read, 1<<17), call(SocketError, 0))
+	addMarks(g.steps, rand.New(rand.NewPCG(seed, 0x65636e)))
 	return &Sequence{Seed: seed, Profile: g.p, Steps: g.steps}
+}
+
+// addMarks lets the peer of one sequence in three have explicit congestion
+// notification, and a router between. It draws from a generator of its own.
+func addMarks(steps []Step, r *rand.Rand) {
+	if r.IntN(3) > 0 {
+		return
+	}
+	for i := range steps {
+		s := &steps[i].Seg
+		switch x := r.IntN(8); {
+		case steps[i].Op != Inject || s.Flags.Has(wire.RST) || x == 0:
+		case s.Flags&(wire.SYN|wire.ACK) == wire.SYN:
+			s.Flags |= wire.ECE | wire.CWR
+		case s.Flags.Has(wire.SYN):
+			s.Flags |= wire.ECE
+		default:
+			s.Flags |= []wire.Flags{0, 0, 0, 0, 0, 0, wire.ECE, wire.CWR}[x]
+			if s.Len > 0 {
+				s.ECN = []uint8{wire.ECT0, wire.ECT0, wire.CE, wire.NotECT, wire.ECT1}[r.IntN(5)]
+			}
+		}
+	}
 }
 
 func (g *generator) chance(p float64) bool { return g.Float64() < p }

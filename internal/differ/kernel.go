@@ -35,7 +35,7 @@ const MaxBatch = 4000
 // of the way. Both sides are set alike: see ourConfig.
 var settings = [][2]string{
 	{"net.ipv4.tcp_syncookies", "0"},
-	{"net.ipv4.tcp_ecn", "0"},
+	{"net.ipv4.tcp_ecn", "1"},
 	{"net.ipv4.tcp_invalid_ratelimit", "0"},
 	{"net.ipv4.tcp_challenge_ack_limit", "2147483647"},
 	{"net.ipv4.tcp_max_syn_backlog", "65536"},
@@ -232,7 +232,7 @@ func (k *Kernel) step(n int, all []*Sequence, runs []theirs, byPeer map[wire.IPv
 			state = "LISTEN"
 		}
 		traces[i] = append(traces[i], Observation{
-			State: state, Result: results[i], Sent: r.view.normalise(&s.Steps[n], r.in), Facts: facts[i],
+			State: state, Result: results[i], Sent: r.view.normalise(&s.Steps[n], r.in), Marks: marksOf(r.in), Facts: facts[i],
 		})
 	}
 	return nil

@@ -15,6 +15,7 @@ type Observation struct {
 	State  string   // afterwards
 	Result string   // of the call
 	Sent   []string // see normalise
+	Marks  string   // see marksOf
 	Facts  Facts    // of the segment
 }
 
@@ -22,7 +23,7 @@ type Observation struct {
 type Trace []Observation
 
 func (o Observation) equal(x Observation) bool {
-	return o.State == x.State && o.Result == x.Result && slices.Equal(o.Sent, x.Sent)
+	return o.State == x.State && o.Result == x.Result && slices.Equal(o.Sent, x.Sent) && o.Marks == x.Marks
 }
 
 func (o Observation) String() string {
@@ -30,6 +31,7 @@ func (o Observation) String() string {
 	if s == "" {
 		s = "nothing"
 	}
+	s += o.Marks
 	if o.Result != "" {
 		s = o.Result + "; " + s
 	}
@@ -89,6 +91,28 @@ func (v *view) normalise(step *Step, in []answer) []string {
 		add("%s", s)
 	}
 	return out
+}
+
+// marksOf says what of the answer may be marked on the way, and whether it says that
+// the window was reduced. How much text there was does not matter.
+func marksOf(in []answer) string {
+	news, again, bare, cwr := "", "", "", ""
+	for i := range in {
+		a := &in[i]
+		switch {
+		case a.ecn == wire.NotECT:
+		case a.n == 0:
+			bare = " ect without text"
+		case !a.isNew:
+			again = " ect again"
+		default:
+			news = fmt.Sprintf(" ect%d", a.ecn&1)
+		}
+		if a.flags&(wire.CWR|wire.SYN) == wire.CWR {
+			cwr = " cwr"
+		}
+	}
+	return news + again + bare + cwr
 }
 
 // repeats reports that a SYN in the answer to the step can only be one that was
@@ -184,6 +208,9 @@ func (v *view) lastACK(in []answer) string {
 		}
 		if a.window == 0 {
 			s += " win0"
+		}
+		if a.flags.Has(wire.ECE) {
+			s += " ece"
 		}
 		return s + v.echo(a)
 	}

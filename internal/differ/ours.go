@@ -25,6 +25,7 @@ func ourConfig() posix.Config {
 	c := tcp.DefaultConfig()
 	c.RTOMin = 15 * time.Second
 	c.NoTailProbe = true
+	c.ECN = tcp.ECNActive
 	c.ChallengeLimit = 200
 	return posix.Config{
 		Address: wire.IPv4Prefix{Addr: sideAddress, Bits: 24}, Gateway: sideAddress + 100,
@@ -71,7 +72,7 @@ func (o *ours) step(i int, s *Step) (x Observation) {
 	in := o.collect(nil, true)
 	o.host.Advance(o.host.Now() + settle)
 	in = o.collect(in, false)
-	x.Sent = o.view.normalise(s, in)
+	x.Sent, x.Marks = o.view.normalise(s, in), marksOf(in)
 	x.State = o.state()
 	return x
 }

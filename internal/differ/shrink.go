@@ -51,7 +51,7 @@ func nameOf(d *Difference, reasons []Reason) (string, bool) {
 		return "", false
 	}
 	for i := range reasons {
-		if reasons[i].fits(d) {
+		if reasons[i].explains(d) {
 			return reasons[i].Name, true
 		}
 	}

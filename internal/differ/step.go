@@ -110,6 +110,7 @@ type Segment struct {
 	BadSum   bool
 	Stamp    Stamp
 	Extra    Extra
+	ECN      uint8 // codepoint of its packet
 	SACK     []Block
 }
 
@@ -176,7 +177,7 @@ func (g Segment) String() string {
 		text string
 	}{
 		{g.Stamp != StampAuto, stampNames[g.Stamp]}, {g.Extra != ExtraNone, extraNames[g.Extra]},
-		{g.Reserved, "reserved"}, {g.BadSum, "badsum"},
+		{g.Reserved, "reserved"}, {g.BadSum, "badsum"}, {g.ECN != 0, [...]string{"", "ect1", "ect0", "ce"}[g.ECN&3]},
 	} {
 		if word.is {
 			b.WriteString(" " + word.text)

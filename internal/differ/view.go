@@ -120,7 +120,7 @@ func (v *view) packet(g *Segment) []byte {
 	n := wire.IPv4HeaderLen + wire.TCPHeaderLen + len(opts) + int(g.Len)
 	b := make([]byte, n)
 	wire.PutIPv4(b, &wire.IPv4Header{
-		TotalLen: uint16(n), HeaderLen: wire.IPv4HeaderLen, ID: uint16(v.step + 1), TTL: 64, Proto: wire.ProtoTCP, Src: v.peer, Dst: v.ends.side,
+		TOS: g.ECN, TotalLen: uint16(n), HeaderLen: wire.IPv4HeaderLen, ID: uint16(v.step + 1), TTL: 64, Proto: wire.ProtoTCP, Src: v.peer, Dst: v.ends.side,
 	})
 	t := b[wire.IPv4HeaderLen:]
 	wire.PutTCP(t, &wire.TCP{
@@ -272,6 +272,7 @@ type answer struct {
 	corrupt  bool
 	fromZero bool // a RST with the number 0 itself
 	window   uint16
+	ecn      uint8
 	o        wire.Options
 	atOnce   bool // before anything else happened
 	other    string
@@ -287,7 +288,7 @@ func (v *view) take(b []byte) answer {
 		return answer{other: "a bad checksum"}
 	}
 	t, opts, text, why := wire.ParseTCP(payload)
-	a := answer{flags: t.Flags, n: uint32(len(text)), window: t.Window}
+	a := answer{flags: t.Flags, n: uint32(len(text)), window: t.Window, ecn: h.ECN()}
 	if why != 0 || !wire.ParseOptions(opts, &a.o) {
 		return answer{other: "a malformed segment"}
 	}

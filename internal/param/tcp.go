@@ -117,6 +117,9 @@ var TCP = Table{
 			Name: "SynCookies", Kind: Choice, Values: []string{"auto", "off", "always"},
 			Text: "says when a SYN is answered without keeping anything of it (RFC 4987): when a handshake finds no room, never, so that the oldest gives way, or always.",
 		}, {
+			Name: "ECN", Kind: Choice, Values: []string{"passive", "off", "active"},
+			Text: "says which connections have explicit congestion notification (RFC 3168): those whose peer asks for it, none, or also those that dials ask it for.",
+		}, {
 			Name: "ChallengeAcks", Kind: Int, Default: 10, Min: 1, Max: 200, Unit: "a second",
 			Text: "bounds the challenge ACKs of each connection (RFC 5961).",
 		},

@@ -58,7 +58,7 @@ func (h *Host) encodeInfo(i *tcp.Info, s *socket) []byte {
 	}
 	b[1] = caState(i)
 	b[2], b[3], b[4] = i.Backoff, i.Probes, i.Backoff
-	b[5] = uint8(b2i(i.Timestamps) | b2i(i.SACK)<<1 | b2i(i.Scaling)<<2)
+	b[5] = uint8(b2i(i.Timestamps) | b2i(i.SACK)<<1 | b2i(i.Scaling)<<2 | b2i(i.ECN)<<3 | b2i(i.ECN && i.ECNSeen)<<4)
 	b[6] = i.SndScale&15 | i.RcvScale<<4
 	u32(8, uint32(i.RTO.Microseconds()))
 	u32(16, uint32(i.MSS))
@@ -99,6 +99,8 @@ func caState(i *tcp.Info) uint8 {
 		return 4
 	case i.Recovering:
 		return 3
+	case i.Reduced:
+		return 2
 	case i.Disordered:
 		return 1
 	}

@@ -35,6 +35,15 @@ func (c *Config) Apply(lookup func(name string) string) {
 	ipv4("tcp_syncookies", func(n int) {
 		t.Cookies = []tcp.CookieMode{tcp.CookiesOff, tcp.CookiesAuto, tcp.CookiesAlways}[min(max(n, 0), 2)]
 	})
+	ipv4("tcp_ecn", func(n int) {
+		t.ECN = tcp.ECNPassive
+		switch n {
+		case 0:
+			t.ECN = tcp.ECNOff
+		case 1:
+			t.ECN = tcp.ECNActive
+		}
+	})
 	ipv4("tcp_syn_retries", func(n int) { t.SynRetries = n })
 	ipv4("tcp_synack_retries", func(n int) { t.SynAckRetries = n })
 	ipv4("tcp_retries2", func(n int) { t.Retries = n })

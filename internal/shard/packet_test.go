@@ -22,6 +22,7 @@ type packet struct {
 	seq, ack         seq.Value
 	flags            wire.Flags
 	window           uint16
+	tos              uint8
 	options, text    []byte
 }
 
@@ -40,7 +41,11 @@ func (p packet) frame() []byte {
 	copy(segment[wire.TCPHeaderLen:], p.options)
 	copy(segment[header:], p.text)
 	wire.PutTCPChecksum(p.src, p.dst, segment)
-	return ipFrame(p.to, p.src, p.dst, wire.ProtoTCP, segment)
+	b := ipFrame(p.to, p.src, p.dst, wire.ProtoTCP, segment)
+	if p.tos != 0 {
+		wire.PutIPv4(b[ipAt:], &wire.IPv4Header{TOS: p.tos, Src: p.src, Dst: p.dst, Proto: wire.ProtoTCP, TTL: 64, TotalLen: uint16(len(b) - ipAt)})
+	}
+	return b
 }
 
 func ipFrame(to wire.MAC, src, dst wire.IPv4, proto uint8, payload []byte) []byte {
@@ -72,7 +77,7 @@ func parsePacket(b []byte) (p packet, ok bool) {
 	t, options, text, why := wire.ParseTCP(payload)
 	return packet{
 		to: eth.Dst, src: h.Src, dst: h.Dst, srcPort: t.SrcPort, dstPort: t.DstPort,
-		seq: t.Seq, ack: t.Ack, flags: t.Flags, window: t.Window, options: options, text: text,
+		seq: t.Seq, ack: t.Ack, flags: t.Flags, window: t.Window, tos: h.TOS, options: options, text: text,
 	}, why == 0
 }
 

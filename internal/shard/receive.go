@@ -143,7 +143,7 @@ func (s *Shard) parseTCP(f *link.Frame, d *ip.Datagram) {
 		s.drop(drop.TCPOption)
 		return
 	}
-	a.seg.Payload = payload
+	a.seg.Payload, a.seg.ECN = payload, d.TOS&wire.ECNMask
 	a.key = flow.Key4{
 		LocalIP: uint32(d.Dst), RemoteIP: uint32(d.Src),
 		LocalPort: h.DstPort, RemotePort: h.SrcPort,
@@ -307,6 +307,6 @@ func (s *Shard) inputOwn(b []byte, now mono.Time) {
 		return
 	}
 	f := link.Frame{Bytes: b, Flags: link.ChecksumGood}
-	s.parseTCP(&f, &ip.Datagram{Src: h.Src, Dst: h.Dst, Payload: payload})
+	s.parseTCP(&f, &ip.Datagram{Src: h.Src, Dst: h.Dst, TOS: h.TOS, Payload: payload})
 	s.processParsed(now, s.ended())
 }

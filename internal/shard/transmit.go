@@ -202,7 +202,7 @@ func (s *Shard) send(t *tcp.TCB, now mono.Time) int {
 		if n == 0 {
 			return sent
 		}
-		s.finish(b[:tcpAt+n], s.engine.Sum(), wire.IPv4(k.LocalIP), dst, mac, t.TOS())
+		s.finish(b[:tcpAt+n], s.engine.Sum(), wire.IPv4(k.LocalIP), dst, mac, t.TOS()|s.engine.ECN())
 	}
 	return maxSegments
 }

@@ -110,6 +110,7 @@ func (s *scene) bottleneck() {
 	for i := range s.wire.Impair {
 		s.wire.Impair[i].Rate = []uint64{20_000, 200_000, 2_000_000}[s.Rand.IntN(3)]
 		s.wire.Impair[i].QueueLimit = 10_000 + s.Rand.IntN(50_000)
+		s.wire.Impair[i].MarkAbove = s.wire.Impair[i].QueueLimit / 4
 	}
 	s.traffic.Size = min(s.traffic.Size, 20_000)
 	s.traffic.Excuses.Unreachable = true // ARP waits in the queue, too

@@ -44,7 +44,7 @@ var never = map[drop.Reason]string{
 var mustReach = []string{
 	"fast recovery with SACK", "fast recovery without SACK", "path MTU", "retransmission time-out",
 	"persist", "delayed ACK", "keep-alive", "FIN-WAIT-2", "linger", "TIME-WAIT", "idle rings", "ARP retry", "reassembly",
-	"hand-over", "D-SACK", "reuse of TIME-WAIT", "out of order",
+	"hand-over", "D-SACK", "reuse of TIME-WAIT", "out of order", "ECN", "a mark", "a reduction for marks",
 }
 
 // reached sums what worlds have met.
@@ -93,6 +93,9 @@ func (r *reached) add(w *World) {
 		mark("reassembly", st.IP.FragmentTimeouts)
 		mark("hand-over", st.HandedOver)
 		mark("D-SACK", st.TCP.DSACKsOut)
+		mark("ECN", st.TCP.ECNOpens)
+		mark("a mark", st.TCP.MarksIn)
+		mark("a reduction for marks", st.TCP.ECNReductions)
 		mark("reuse of TIME-WAIT", st.TCP.TimeWaitReused)
 		mark("out of order", st.TCP.OutOfOrder)
 	}

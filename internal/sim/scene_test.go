@@ -41,6 +41,7 @@ func newScene(seed uint64, capture io.Writer) *scene {
 	for i := range s.config {
 		s.config[i].TCP = randomTCP(r)
 		s.config[i].HoldAcks = r.IntN(2) == 0
+		s.config[i].TCP.ECN = []tcp.ECNMode{tcp.ECNPassive, tcp.ECNActive, tcp.ECNActive, tcp.ECNOff}[seed/uint64(1+3*i)%4]
 	}
 	s.traffic = w.Traffic()
 	s.traffic.Size = []int{300, 2_000, 6_000, 15_000}[r.IntN(4)]

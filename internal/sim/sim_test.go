@@ -101,7 +101,7 @@ type scenario struct {
 }
 
 // scenarios are all of them, file by file.
-var scenarios = slices.Concat(frameScenarios, attackScenarios, closeScenarios, timerScenarios, limitScenarios, memoryScenarios)
+var scenarios = slices.Concat(frameScenarios, attackScenarios, closeScenarios, timerScenarios, limitScenarios, memoryScenarios, markScenarios)
 
 // run plays it, lets the world come to rest, and audits it.
 func (s *scenario) run(t *testing.T, capture io.Writer) *World {

@@ -60,6 +60,7 @@ type Rare struct {
 	FinWait2    uint16 // s, 0 default
 	UrgentOut   bool   // urgent text is not acknowledged yet
 	UrgentIn    bool   // the peer's is not read yet, as far as is known
+	Soft        uint8  // an Errno that may pass
 	UrgentEnd   uint32 // of what is sent, with UrgentOut
 }
 

@@ -24,6 +24,7 @@ type ackNews struct {
 	delivered uint32 // octets that left the network, by both and by guess
 	duplicate bool   // RFC 5681 §2: a duplicate ACK
 	advanced  bool   // SND.UNA moved
+	echo      bool   // it tells of congestion (RFC 3168)
 }
 
 // flight returns the octets sent and not cumulatively acknowledged.
@@ -31,6 +32,7 @@ func (t *TCB) flight() uint32 { return uint32(t.sndNxt.Minus(t.sndUna)) }
 
 func (e *Engine) processAck(t *TCB, s *Segment, now mono.Time) {
 	in := ackNews{flight: t.flight(), hadSacked: t.sackedOctets}
+	in.echo = t.isEcho(s, in.flight)
 	newWindow := e.updateWindow(t, s)
 	t.heard()
 	if t.has(flagSACK) && s.Options.Present.Has(wire.HasSACK) {

@@ -63,6 +63,7 @@ type rig struct {
 	got      []byte // what it has read
 	last     sent   // segment that was sent last
 	count    int    // segments sent
+	sentTo   seq.Value
 	wheel    wheel
 	frame    [2048]byte
 	news     Verdict
@@ -74,7 +75,11 @@ type sent struct {
 	wire.TCP
 	opts wire.Options
 	data []byte
+	ecn  uint8
 }
+
+// codepoints end the notation of a segment.
+var codepoints = [...]string{wire.NotECT: "", wire.ECT1: " ect1", wire.ECT0: " ect0", wire.CE: " ce"}
 
 // newRig returns a rig without a connection. Its pool holds mib MiB.
 func newRig(tb testing.TB, mib int, conf func(*Config)) *rig {
@@ -125,7 +130,7 @@ func (r *rig) begin(iss ...seq.Value) {
 	if len(iss) > 0 {
 		r.e.startSending(r.c, iss[0])
 	}
-	r.iss = r.c.sndUna
+	r.iss, r.sentTo = r.c.sndUna, r.c.sndUna
 }
 
 // synSent has connected, and its SYN is on the wire.
@@ -326,7 +331,13 @@ func (r *rig) segment(text string) *Segment {
 	if syn {
 		rel++ // text begins after the SYN
 	}
-	return assemble(r.tb, h, &o, peerText(int(int32(rel)), n))
+	s := assemble(r.tb, h, &o, peerText(int(int32(rel)), n))
+	for i, word := range codepoints {
+		if i > 0 && strings.HasSuffix(text, word) {
+			s.ECN = uint8(i)
+		}
+	}
+	return s
 }
 
 // assemble encodes and parses a segment.
@@ -406,7 +417,7 @@ func parseSegment(text string) (h wire.TCP, o wire.Options, n int, err error) {
 			o.WScale, o.Present = uint8(number(arg())), o.Present|wire.HasWScale
 		case "sackok":
 			o.Present |= wire.HasSACKPermitted
-		case "nots":
+		case "nots", "ect1", "ect0", "ce":
 		case "ts":
 			o.Present |= wire.HasTimestamp
 		case "tsval":
@@ -461,6 +472,7 @@ func (r *rig) replies(want ...string) {
 	var p Reply
 	for r.e.PopReply(&p) {
 		n := r.e.PutReply(r.frame[:], &p)
+		r.e.ecn = wire.NotECT
 		got = append(got, r.parse(r.frame[:n]))
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
@@ -476,7 +488,7 @@ func (r *rig) parse(b []byte) string {
 		r.tb.Fatalf("sent a bad header: %v", why)
 	}
 	checkOptionBytes(r.tb, opts, h.Flags.Has(wire.SYN))
-	r.last = sent{TCP: h, data: data}
+	r.last = sent{TCP: h, data: data, ecn: r.e.ecn}
 	if !wire.ParseOptions(opts, &r.last.opts) {
 		r.tb.Fatalf("sent bad options: % x", opts)
 	}
@@ -494,7 +506,7 @@ func (r *rig) render(s *sent) string {
 	for _, f := range []struct {
 		bit wire.Flags
 		c   byte
-	}{{wire.SYN, 'S'}, {wire.FIN, 'F'}, {wire.RST, 'R'}, {wire.PSH, 'P'}, {wire.ACK, '.'}, {wire.URG, 'U'}} {
+	}{{wire.SYN, 'S'}, {wire.FIN, 'F'}, {wire.RST, 'R'}, {wire.PSH, 'P'}, {wire.ACK, '.'}, {wire.URG, 'U'}, {wire.ECE, 'E'}, {wire.CWR, 'W'}} {
 		if s.Flags.Has(f.bit) {
 			b.WriteByte(f.c)
 		}
@@ -514,7 +526,7 @@ func (r *rig) render(s *sent) string {
 		b.WriteString([]string{" sack ", ","}[min(i, 1)])
 		fmt.Fprintf(&b, "%d:%d", rel(x.First, r.irs), rel(x.End, r.irs))
 	}
-	return b.String()
+	return b.String() + codepoints[s.ecn]
 }
 
 // checkOptionBytes: every option has a length (MUST-68), only a SYN carries
@@ -573,11 +585,34 @@ func (r *rig) checkSent() {
 	if s.opts.NumSACK > 0 && !c.has(flagSACK) {
 		r.tb.Fatal("SACK without permission")
 	}
+	r.checkMarks(s)
 	first := int(s.Seq - r.iss - 1)
 	if len(s.data) > 0 && (first < 0 || first+len(s.data) > len(r.text) || !bytes.Equal(s.data, r.text[first:first+len(s.data)])) {
 		r.tb.Fatalf("%s does not carry what was written", r.render(s))
 	}
 }
+
+// checkMarks: only new text may be marked, and only where ECN was agreed on (RFC
+// 3168 §6.1.1, §6.1.4 to §6.1.6).
+func (r *rig) checkMarks(s *sent) {
+	r.tb.Helper()
+	isNew := len(s.data) > 0 && s.End().Greater(r.sentTo)
+	if isNew {
+		r.sentTo = s.End()
+	}
+	switch c := r.c; {
+	case s.ecn != wire.NotECT && s.ecn != wire.ECT0, s.ecn != wire.NotECT && (!isNew || !c.ecn.has(ecnSends)):
+		r.tb.Fatalf("%s must not be marked", r.render(s))
+	case isNew && s.ecn == wire.NotECT && c.ecn.has(ecnSends):
+		r.tb.Fatalf("%s may be marked, and does not say so", r.render(s))
+	case s.Flags.Has(wire.SYN):
+	case s.Flags.Has(wire.CWR) && !isNew, s.Flags.Has(wire.ECE) && !c.ecn.has(ecnEchoes), s.Flags.HasAny(bothMarks) && s.Flags.Has(wire.RST):
+		r.tb.Fatalf("%s has flags that it must not have", r.render(s))
+	}
+}
+
+// End is the sequence number after the text.
+func (s *sent) End() seq.Value { return s.Seq.Add(seq.Size(len(s.data))) }
 
 // checkWindow: the right edge does not move left (SHLD-14) but for rounding
 // (RFC 7323 §2.4), and promises no more than the buffer.

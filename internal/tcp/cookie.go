@@ -2,8 +2,8 @@
 // SYN said goes to the peer and comes back with its ACK:
 //
 //	our initial sequence number         our timestamp, if the peer sends them
-//	31                        3 2  0    31                     5  4   3    0
-//	├── keyed hash ────────────┼─MSS┤   ├── clock ──────────────┼SACK┼scale┤
+//	31                        3 2  0    31               6  5   4   3    0
+//	├── keyed hash ────────────┼─MSS┤   ├── clock ────────┼ECN┼SACK┼scale┤
 //
 // The hash covers the 4-tuple, the peer's sequence number, the index of the MSS,
 // what the timestamp says, and a clock of 64 s, whose present and last tick are
@@ -15,7 +15,7 @@
 // cookie as in a SYN; the hash covers them so that it cannot choose twice. The
 // key is the stack's, and secret: other cookies tell nothing of it.
 //
-// What a cookie costs: the MSS is one of eight, window scaling and SACK need
+// What a cookie costs: the MSS is one of eight, window scaling, SACK and ECN need
 // timestamps, our SYN-ACK is not sent again, and the first round-trip time is
 // unknown. And what is forgotten can be said again: the first segment of a
 // connection that has ended opens another as long as its cookie lives, and while
@@ -69,9 +69,10 @@ const (
 	cookieHaste = 10 * time.Second
 
 	mssBits  = 3  // of the sequence number
-	saysBits = 5  // of the timestamp
+	saysBits = 6  // of the timestamp
 	noScale  = 15 // beyond wire.MaxWScale
 	saysSACK = 1 << 4
+	saysECN  = 1 << 5
 
 	cookiePurpose = 2 // of the keyed hash; isn.go has 0 and 1
 )
@@ -89,7 +90,7 @@ type Cookie struct {
 }
 
 // cookieOf is what is worth knowing of a SYN.
-func (e *Engine) cookieOf(o *wire.Options) Cookie {
+func (e *Engine) cookieOf(o *wire.Options, hasECN bool) Cookie {
 	mss := uint16(defaultMSS)
 	if o.Present.Has(wire.HasMSS) {
 		mss = o.MSS
@@ -108,7 +109,18 @@ func (e *Engine) cookieOf(o *wire.Options) Cookie {
 	if o.Present.Has(wire.HasSACKPermitted) && !e.cfg.NoSACK {
 		c.says |= saysSACK
 	}
+	if hasECN {
+		c.says |= saysECN
+	}
 	return c
+}
+
+// flags are those of the SYN.
+func (c Cookie) flags() wire.Flags {
+	if c.says&saysECN != 0 {
+		return wire.SYN | bothMarks
+	}
+	return wire.SYN
 }
 
 // options are those of the SYN, as far as they are known.
@@ -118,7 +130,7 @@ func (c Cookie) options(tsVal uint32) wire.Options {
 		return o
 	}
 	o.Present |= wire.HasTimestamp
-	if scale := c.says &^ saysSACK; scale != noScale {
+	if scale := c.says &^ (saysSACK | saysECN); scale != noScale {
 		o.Present |= wire.HasWScale
 		o.WScale = scale
 	}
@@ -129,7 +141,7 @@ func (c Cookie) options(tsVal uint32) wire.Options {
 }
 
 // number is the initial sequence number that says c to the peer of k, whose own
-// is irs. The ticks come around after 17 years.
+// is irs. The ticks come around after 8 years.
 func (e *Engine) number(c Cookie, k flow.Key4, irs seq.Value, tick uint64) seq.Value {
 	said := uint64(c.mss) | uint64(c.says)<<mssBits
 	if c.ts {
@@ -160,14 +172,15 @@ func (e *Engine) SendCookie(s *Segment, k flow.Key4, mtu MTU, now mono.Time, set
 		e.drop(drop.CookieLimit)
 		return
 	}
-	c := e.cookieOf(&s.Options)
 	t := &e.model
 	e.open(t, 0, k, mtu, settings)
+	e.takeECN(t, s)
+	c := e.cookieOf(&s.Options, t.ecn != 0)
 	syn := Segment{Options: c.options(s.Options.TSVal)}
-	syn.Seq = s.Seq
+	syn.Seq, syn.Flags = s.Seq, c.flags()
 	e.takeSYN(t, &syn, now)
 	r := Reply{
-		Key: k, Seq: e.number(c, k, s.Seq, cookieClock(now)), Ack: s.Seq + 1, Flags: wire.SYN | wire.ACK,
+		Key: k, Seq: e.number(c, k, s.Seq, cookieClock(now)), Ack: s.Seq + 1, Flags: wire.SYN | wire.ACK | t.ecn.answer(),
 		Window: uint16(min(t.rcvAdv.Minus(t.rcvNxt), maxField)), MSS: t.ourMSS, WScale: t.rcvScale,
 		Offers: syn.Options.Present,
 	}
@@ -214,7 +227,7 @@ func (e *Engine) RefuseCookie(s *Segment, k flow.Key4, now mono.Time) {
 func (e *Engine) AcceptCookie(t *TCB, i slab.Index, k flow.Key4, mtu MTU, listener uint32, s *Segment, c Cookie, now mono.Time, settings ...sock.Setting) {
 	e.open(t, i, k, mtu, settings)
 	syn := Segment{Options: c.options(s.Options.TSVal)}
-	syn.Seq, syn.Window = s.Seq-1, s.Window
+	syn.Seq, syn.Window, syn.Flags = s.Seq-1, s.Window, c.flags()
 	e.passive(t, listener, &syn, s.Ack-1, now)
 	t.want &^= WantControl
 	t.sndNxt++

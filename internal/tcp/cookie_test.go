@@ -123,7 +123,8 @@ func TestCookie_WithoutTimestampsThereIsNoScaleAndNoSACK(t *testing.T) {
 func TestCookie_RestoresEveryScaleAndTheLargestMSSThatFits(t *testing.T) {
 	e := newRig(t, 4, nil).e
 	for scale := range uint8(16) {
-		for _, sack := range []bool{false, true} {
+		for says := range 4 {
+			sack, ecn := says&1 != 0, says&2 != 0
 			in := wire.Options{Present: wire.HasMSS | wire.HasTimestamp, MSS: 1460, WScale: scale}
 			if scale < 15 {
 				in.Present |= wire.HasWScale
@@ -131,7 +132,11 @@ func TestCookie_RestoresEveryScaleAndTheLargestMSSThatFits(t *testing.T) {
 			if sack {
 				in.Present |= wire.HasSACKPermitted
 			}
-			out := e.cookieOf(&in).options(7)
+			c := e.cookieOf(&in, ecn)
+			if asks := c.flags().Has(bothMarks); asks != ecn {
+				t.Errorf("ECN %t came back as %t", ecn, asks)
+			}
+			out := c.options(7)
 			if out.Present != in.Present || scale < 15 && out.WScale != scale || out.TSVal != 7 {
 				t.Errorf("%+v came back as %+v", in, out)
 			}
@@ -139,12 +144,12 @@ func TestCookie_RestoresEveryScaleAndTheLargestMSSThatFits(t *testing.T) {
 	}
 	for mss := range 1 << 16 {
 		o := wire.Options{Present: wire.HasMSS, MSS: uint16(mss)}
-		got := int(e.cookieOf(&o).options(0).MSS)
+		got := int(e.cookieOf(&o, false).options(0).MSS)
 		if got > max(mss, minMSS) || mss >= defaultMSS && mss <= 1460 && 3*got < mss {
 			t.Fatalf("MSS %d came back as %d", mss, got)
 		}
 	}
-	if o := e.cookieOf(&wire.Options{}).options(0); o.MSS != defaultMSS {
+	if o := e.cookieOf(&wire.Options{}, false).options(0); o.MSS != defaultMSS {
 		t.Errorf("a peer that offers no MSS gets %d", o.MSS)
 	}
 }
@@ -152,10 +157,10 @@ func TestCookie_RestoresEveryScaleAndTheLargestMSSThatFits(t *testing.T) {
 func TestCookie_TheTimestampNeverRunsAheadOfTheClock(t *testing.T) {
 	r := newRig(t, 4, nil)
 	for range 200 {
-		for says := range uint8(32) {
+		for says := range uint8(1 << saysBits) {
 			clock := milliClock(r.now) + r.e.timestampOffset(testKey)
 			v := r.e.stamp(Cookie{says: says, ts: true}, testKey, r.now)
-			if late := int32(clock - v); late < 0 || late >= 32 || v&31 != uint32(says) {
+			if late := int32(clock - v); late < 0 || late >= 1<<saysBits || v&(1<<saysBits-1) != uint32(says) {
 				t.Fatalf("stamp %#x at %#x says %#x", v, clock, says)
 			}
 		}

@@ -22,6 +22,7 @@
 //	recovery.go    loss recovery: NewReno, SACK, PRR
 //	scoreboard.go  what the peer has selectively acknowledged
 //	rack.go        losses found by time, and tail loss probes
+//	ecn.go         explicit congestion notification
 //	receive.go     segment text, reassembly
 //	urgent.go      urgent text, both ways
 //	window.go      the receive window

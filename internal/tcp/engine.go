@@ -53,6 +53,7 @@ type Config struct {
 	IdleRings      time.Duration // rings of an idle connection go back after this
 	ChallengeLimit int           // challenge ACKs per connection and second
 	Sums           bool          // Output sums what it writes: see Sum
+	ECN            ECNMode       // which connections have explicit congestion notification
 	LoneFIN        bool          // a FIN does not ride on text: to see what that is worth
 }
 
@@ -105,6 +106,9 @@ type Stats struct {
 	TimeWaits                 uint64 // records made
 	TimeWaitReused            uint64
 	DSACKsOut                 uint64
+	ECNOpens                  uint64 // connections that have ECN (RFC 3168)
+	MarksIn                   uint64 // segments that a router marked
+	ECNReductions             uint64 // of the window, since the peer told of marks
 	SendLogsFull              uint64 // segments sent whose time found no log (RACK)
 	RingWaits                 uint64 // times a writer found no ring memory
 	Drops                     [drop.NumReasons]uint64
@@ -124,6 +128,7 @@ type Engine struct {
 
 	settings sock.Rare // with which connections begin
 	sum      uint64    // of the segment written last
+	ecn      uint8     // its codepoint
 
 	Stats Stats
 

@@ -66,6 +66,7 @@ type fuzzRig struct {
 	shut bool // it reads no more
 	tw   TimeWaitRecord
 	inTW bool
+	mark uint8      // codepoint of the segment that header drew last
 	kept []ring.Ref // taken away to exhaust the pool
 }
 
@@ -124,7 +125,8 @@ func (x *fuzzRig) run() {
 // start begins: configuration, numbers and state.
 func (x *fuzzRig) start() {
 	cfg := DefaultConfig()
-	state, c := State(x.byte())%numStates, x.byte()
+	first, c := x.byte(), x.byte()
+	state := State(first) % numStates
 	cfg.NoSACK, cfg.NoTimestamps, cfg.NoScaling = c&1 == 0, c&2 == 0, c&4 == 0
 	cfg.DelayFirstAck = c&8 == 0
 	cfg.WindowScale = []int{0, 2, 8, 14}[c>>4&3]
@@ -132,6 +134,9 @@ func (x *fuzzRig) start() {
 	x.reset(cfg)
 	x.irs = seq.Value(x.word()) * 251
 	x.reach(state, fullSYN, seq.Value(x.byte())<<24+0xff_fff0)
+	if first/uint8(numStates)%2 == 0 && state >= Established {
+		x.c.ecn = ecnSends | ecnEchoes
+	}
 }
 
 // wrapUp ends the connection whatever state it is in. All must come back.
@@ -261,7 +266,9 @@ func (x *fuzzRig) header(rcvNxt, rcvAdv, sndUna, sndNxt seq.Value) (wire.TCP, wi
 	var h wire.TCP
 	var o wire.Options
 	h.Flags = wire.Flags(x.byte())
-	if c := x.byte(); c&3 != 0 { // mostly sane
+	c := x.byte()
+	x.mark = c >> 6
+	if c&3 != 0 { // mostly sane
 		h.Flags = wire.ACK | h.Flags&wire.PSH
 		switch c >> 2 & 15 {
 		case 1, 2:
@@ -270,6 +277,10 @@ func (x *fuzzRig) header(rcvNxt, rcvAdv, sndUna, sndNxt seq.Value) (wire.TCP, wi
 			h.Flags |= wire.RST
 		case 4:
 			h.Flags |= wire.SYN
+		case 5, 6:
+			h.Flags |= wire.ECE
+		case 7:
+			h.Flags |= wire.CWR
 		}
 	}
 	h.Seq = x.near(rcvNxt, rcvNxt, rcvNxt, rcvAdv)
@@ -278,7 +289,7 @@ func (x *fuzzRig) header(rcvNxt, rcvAdv, sndUna, sndNxt seq.Value) (wire.TCP, wi
 	}
 	h.Ack = x.near(sndNxt, sndUna, sndUna+1448, sndNxt)
 	h.Window = []uint16{65535, 0, 1, 500, 1000, 65535, 30000, 65535}[x.byte()&7]
-	c := x.byte()
+	c = x.byte()
 	if c&1 == 0 && x.ts {
 		o.Present |= wire.HasTimestamp
 		o.TSVal, o.TSEcr = x.tsVal+uint32(int8(x.byte()))>>(c>>5), x.tsEcr
@@ -334,6 +345,7 @@ func (x *fuzzRig) arrive() {
 	}
 	s := assemble(x.tb, h, &o, x.payload(first))
 	replies := x.e.replies.n
+	s.ECN = x.mark
 	x.input(s)
 	if x.e.replies.n > replies+1 {
 		x.tb.Fatal("more than one reply to a segment")

@@ -26,13 +26,13 @@ func (e *Engine) ICMPError(t *TCB, why sock.Errno, hard bool, at seq.Value) bool
 		e.fail(t, why)
 		return true
 	}
-	t.softError(why)
+	e.softError(t, why)
 	return true
 }
 
 // softError notes an error that may pass: the next acknowledgment refutes it.
-func (t *TCB) softError(why sock.Errno) {
-	t.soft = uint8(why) // there are few
+func (e *Engine) softError(t *TCB, why sock.Errno) {
+	e.rare(t).Soft = uint8(why) // there are few
 	t.flags |= flagSoft
 }
 
@@ -52,7 +52,7 @@ func (e *Engine) Unreachable(t *TCB, why sock.Errno, now mono.Time) {
 		}
 		return
 	}
-	t.softError(why)
+	e.softError(t, why)
 	t.want = 0
 	if t.rexmtAt == 0 && (t.flight() > 0 || t.sndEnd.Greater(t.sndNxt) || t.has(flagFinQueued) && !t.has(flagFinSent)) {
 		t.rexmtAt = now.Add(min(t.timeout(), e.cfg.RTOMax))
@@ -86,6 +86,7 @@ func (e *Engine) PathMTU(t *TCB, mtu int, at seq.Value, now mono.Time) bool {
 		t.endFast()
 		t.recovery = recoveryLoss // not congestion: the window stays
 		t.recover, t.lostEnd, t.highRxt = t.sndNxt, t.sndNxt, t.sndUna
+		t.ecn &^= ecnMarked
 		t.flags &^= flagTiming
 		e.setPipe(t, now)
 		t.want |= WantData

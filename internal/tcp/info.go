@@ -15,6 +15,9 @@ type Info struct {
 	Recovering    bool // fast recovery
 	AfterTimeout  bool // recovery after a retransmission time-out
 	Disordered    bool // something is out of order, and not taken for lost yet
+	Reduced       bool // reducing the window for marks
+	ECN           bool
+	ECNSeen       bool // text came that might have been marked
 	SACK          bool
 	Timestamps    bool
 	Scaling       bool
@@ -55,8 +58,10 @@ func (e *Engine) Info(t *TCB, now mono.Time) Info {
 		State:        t.state,
 		Recovering:   t.recovery == recoveryFast,
 		AfterTimeout: t.recovery == recoveryLoss,
-		Disordered:   t.recovery == recoveryOpen && (t.dupAcks > 0 || t.sacked != 0),
-		SACK:         t.has(flagSACK), Timestamps: t.has(flagTS), Scaling: t.has(flagWS),
+		Reduced:      t.recovery == recoveryMarked,
+		ECN:          t.ecn.has(ecnEchoes), ECNSeen: t.ecn.has(ecnSeen),
+		Disordered: t.recovery == recoveryOpen && (t.dupAcks > 0 || t.sacked != 0),
+		SACK:       t.has(flagSACK), Timestamps: t.has(flagTS), Scaling: t.has(flagWS),
 		SndScale: t.sndScale, RcvScale: t.rcvScale,
 		Backoff: t.backoff, Probes: t.probes,
 		MSS: t.segmentSize(), AdvertisedMSS: t.ourMSS, RcvMSS: t.rcvMSS,
@@ -77,7 +82,7 @@ func (e *Engine) Info(t *TCB, now mono.Time) Info {
 	if t.state >= Established {
 		i.RcvWnd = uint32(t.rcvAdv.Minus(t.rcvNxt))
 	}
-	if t.recovery != recoveryOpen {
+	if !t.isLossless() {
 		i.Lost, i.Resent = e.lostNow(t)
 	}
 	return i

@@ -41,7 +41,7 @@ func (e *Engine) Input(t *TCB, s *Segment, now mono.Time) drop.Reason {
 // anything with s but take its acknowledgment and append its text.
 func (e *Engine) expected(t *TCB, s *Segment) bool {
 	return t.state == Established &&
-		s.Flags&^wire.PSH == wire.ACK && // no SYN, FIN, RST or URG
+		s.unusual()&^wire.PSH == wire.ACK && // no SYN, FIN, RST or URG, nothing about congestion
 		s.Seq == t.rcvNxt && // in order
 		t.flags&(flagFinSeen|flagReadShut|flagOrphan) == 0 && // text has a receiver, nothing after a FIN
 		t.ooo == 0 && // no hole that it could fill
@@ -80,6 +80,7 @@ func (e *Engine) inputExpected(t *TCB, s *Segment, now mono.Time) drop.Reason {
 		e.armLoss(t, now)
 	}
 	if len(s.Payload) > 0 {
+		t.ecn |= ecnState(s.ECN)
 		return e.receiveInOrder(t, s.Payload, now)
 	}
 	return drop.None

@@ -38,9 +38,10 @@ func twinLife(t *testing.T, ra, rb *rig, seed uint64) (hits int) {
 	for i := range opts {
 		opts[i] = byte(rnd.Uint32())
 	}
+	kind := byte(Established) + byte(seed%3)*byte(numStates) // with ECN and without
 	twins := []*fuzzRig{{rig: ra}, {rig: rb}}
 	for _, x := range twins {
-		x.b = append([]byte{byte(Established)}, opts...)
+		x.b = append([]byte{kind}, opts...)
 		x.start()
 		if seed%2 == 0 {
 			x.e.Set(x.c, 1, 1, x.now) // OptNoDelay: more in flight
@@ -63,8 +64,9 @@ func twinLife(t *testing.T, ra, rb *rig, seed uint64) (hits int) {
 			n = 0
 		}
 		sa, sb := a.ordinary(ack, n, psh), b.ordinary(ack, n, psh)
+		sa.ECN, sb.ECN = uint8(seed)&wire.ECT0, uint8(seed)&wire.ECT0
 		if rnd.IntN(8) == 0 { // not ordinary after all
-			odd, by := rnd.IntN(5), rnd.Uint32N(5)
+			odd, by := rnd.IntN(6), rnd.Uint32N(5)
 			spoil(sa, odd, by)
 			spoil(sb, odd, by)
 		}
@@ -118,6 +120,8 @@ func spoil(s *Segment, what int, by uint32) {
 		s.Options.TSVal -= by
 	case 4:
 		s.Flags ^= 1 << by
+	case 5:
+		s.ECN = wire.CE
 	}
 }
 
@@ -146,7 +150,9 @@ func (x *fuzzRig) livelyStep() {
 			o.Present |= wire.HasTimestamp
 			o.TSVal = x.c.tsRecent
 		}
-		x.input(assemble(x.tb, h, &o, x.payload(h.Seq)))
+		s := assemble(x.tb, h, &o, x.payload(h.Seq))
+		s.ECN = x.mark
+		x.input(s)
 	default: // all that is in flight is acknowledged, all that came is read
 		x.read(1 << 20)
 		if x.c.state != Closed {
@@ -207,6 +213,8 @@ func TestExpected_AsksEveryQuestion(t *testing.T) {
 		{"RST", func(r *rig, s *Segment) { s.Flags |= wire.RST }},
 		{"URG", func(r *rig, s *Segment) { s.Flags |= wire.URG }},
 		{"ECE", func(r *rig, s *Segment) { s.Flags |= wire.ECE }},
+		{"CWR", func(r *rig, s *Segment) { s.Flags |= wire.CWR }},
+		{"a mark", func(r *rig, s *Segment) { s.ECN = wire.CE }},
 		{"no ACK", func(r *rig, s *Segment) { s.Flags &^= wire.ACK }},
 		{"early", func(r *rig, s *Segment) { s.Seq-- }},
 		{"late", func(r *rig, s *Segment) { s.Seq++ }},

@@ -113,7 +113,9 @@ func brokenTimers(e *Engine, t *TCB) string {
 		return "octets in flight without a timer"
 	case t.has(flagPersist) && (t.rexmtAt == 0 || t.flight() > 0):
 		return "persist without a timer, or with octets in flight"
-	case t.flight() == 0 && t.rexmtAt != 0 && !t.has(flagPersist) && !unsent:
+	case t.ecn.has(ecnWaits) && t.rexmtAt == 0 && t.state != TimeWait:
+		return "new text waits for a timer that is off"
+	case t.flight() == 0 && t.rexmtAt != 0 && !t.has(flagPersist) && !t.ecn.has(ecnWaits) && !unsent:
 		return "retransmission timer for nothing"
 	case t.state == TimeWait && t.NextTimer() < 1<<62:
 		return "a timer in TIME-WAIT"
@@ -146,7 +148,7 @@ func brokenScoreboard(e *Engine, t *TCB) string {
 }
 
 func brokenRecovery(e *Engine, t *TCB) string {
-	if t.recovery == recoveryOpen {
+	if t.recovery == recoveryOpen || t.recovery == recoveryMarked && t.ecn.has(ecnWaits) {
 		return ""
 	}
 	between := func(v seq.Value) bool { return !v.Less(t.sndUna) && !v.Greater(t.sndNxt) }

@@ -102,6 +102,7 @@ func (e *Engine) takeSYN(t *TCB, s *Segment, now mono.Time) {
 	} else {
 		t.rcvScale = 0
 	}
+	e.takeECN(t, s)
 	e.blocks[t.slot].StartRx(e.mem, t.rcvNxt)
 	t.rcvBuf = min(max(t.rcvBuf, t.minRcvBuf()), e.maxRcvBuf(t))
 	t.rcvAdv = t.rcvNxt.Add(seq.Size(min(t.rcvBuf, maxField))) // as our SYN said

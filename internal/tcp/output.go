@@ -22,6 +22,7 @@ import (
 // checksum is left to the caller, who knows the device; with Config.Sums, Sum is
 // what it is made of.
 func (e *Engine) Output(t *TCB, b []byte, now mono.Time) int {
+	e.ecn = wire.NotECT
 	if t.want&WantControl != 0 {
 		t.want &^= WantControl
 		if n := e.putControl(t, b, now); n > 0 {
@@ -67,9 +68,9 @@ func (e *Engine) putControl(t *TCB, b []byte, now mono.Time) int {
 		e.Stats.ResetsOut++
 		return e.putHeader(t, b, &wire.TCP{Seq: t.sndNxt, Ack: t.rcvNxt, Flags: wire.RST | wire.ACK}, now)
 	case t.state == SynSent:
-		return e.putSYN(t, b, wire.SYN, now)
+		return e.putSYN(t, b, wire.SYN|e.askECN(t, t.flight() > 0), now)
 	case t.state == SynReceived:
-		return e.putSYN(t, b, wire.SYN|wire.ACK, now)
+		return e.putSYN(t, b, wire.SYN|wire.ACK|t.ecn.answer(), now)
 	}
 	return 0
 }
@@ -120,8 +121,13 @@ func (e *Engine) plan(t *TCB, now mono.Time) (plan, bool) {
 	if t.flags&(flagTail|flagTailSent) == flagTail && t.lossAt == 0 {
 		return e.planTail(t)
 	}
-	if hole := e.lostHole(t); !hole.IsEmpty() {
-		return e.planAgain(t, hole) // nothing new before all is sent again
+	if t.recovery != recoveryOpen {
+		if t.ecn.has(ecnWaits) {
+			return plan{}, false
+		}
+		if hole := e.lostHole(t); !hole.IsEmpty() {
+			return e.planAgain(t, hole) // nothing new before all is sent again
+		}
 	}
 	return e.planNew(t, now)
 }
@@ -226,8 +232,11 @@ func (e *Engine) restartAfterIdle(t *TCB, now mono.Time) {
 
 // putText writes the planned segment and accounts for it.
 func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
-	h := wire.TCP{Seq: p.seq, Ack: t.rcvNxt, Flags: wire.ACK}
+	h := wire.TCP{Seq: p.seq, Ack: t.rcvNxt, Flags: wire.ACK | t.ecn.echo()}
 	end := p.seq.Add(p.n)
+	if t.ecn.has(ecnSends) && p.n > 0 && !p.is(again) {
+		h.Flags |= e.markText(t)
+	}
 	if p.n > 0 && (end == t.sndEnd && !t.has(flagUnpushed) || p.is(cut)) {
 		h.Flags |= wire.PSH // MUST-61: nothing follows for now, or nothing may
 	}
@@ -258,7 +267,7 @@ func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 	default:
 		e.sentNew(t, p, end, now)
 	}
-	if t.recovery == recoveryFast {
+	if t.inProportion() {
 		t.words[prrOut] += uint32(end.Minus(p.seq))
 	}
 	switch {
@@ -335,26 +344,6 @@ func (e *Engine) mayFollow(t *TCB) bool {
 		t.pipe+uint32(min(full, t.sndEnd.Minus(t.sndNxt))) <= t.cc.Cwnd
 }
 
-// validateWindow remembers whether the congestion window was used, once per round
-// trip at least: only a window that was used may grow (RFC 7661 §4.3).
-func (t *TCB) validateWindow(full bool) {
-	out := t.flight()
-	switch {
-	case t.recovery == recoveryFast: // sends in proportion, and startValidation follows
-	case !t.sndUna.Less(seq.Value(t.words[outSeq])), full, !t.has(flagCwndFull) && out > t.words[maxOut]:
-		t.words[maxOut], t.words[outSeq] = out, uint32(t.sndNxt)
-		t.flags &^= flagCwndFull
-		if full {
-			t.flags |= flagCwndFull
-		}
-	}
-}
-
-// startValidation begins it anew, after fast recovery.
-func (t *TCB) startValidation() {
-	t.words = [3]uint32{maxOut: t.flight(), outSeq: uint32(t.sndNxt)}
-}
-
 func (e *Engine) sentNew(t *TCB, p plan, end seq.Value, now mono.Time) {
 	idle := t.flight() == 0
 	t.sndNxt = end
@@ -394,5 +383,5 @@ func (e *Engine) sentAgain(t *TCB, end seq.Value, now mono.Time) {
 
 // putAck writes a segment without text.
 func (e *Engine) putAck(t *TCB, b []byte, at seq.Value, now mono.Time) int {
-	return e.putHeader(t, b, &wire.TCP{Seq: at, Ack: t.rcvNxt, Flags: wire.ACK}, now)
+	return e.putHeader(t, b, &wire.TCP{Seq: at, Ack: t.rcvNxt, Flags: wire.ACK | t.ecn.echo()}, now)
 }

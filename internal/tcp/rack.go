@@ -181,7 +181,7 @@ func (e *Engine) highestSacked(t *TCB) seq.Value {
 // evidence of a loss.
 func (e *Engine) reorderWindow(t *TCB) uint32 {
 	if e.rare(t).Reordering == 0 {
-		if t.recovery != recoveryOpen || t.dupAcks >= dupThresh || t.sackedOctets > (dupThresh-1)*uint32(t.segmentSize()) {
+		if !t.isLossless() || t.dupAcks >= dupThresh || t.sackedOctets > (dupThresh-1)*uint32(t.segmentSize()) {
 			return 0
 		}
 	}
@@ -274,7 +274,7 @@ func (e *Engine) onLossTimer(t *TCB, now mono.Time) {
 		return
 	}
 	e.setPipe(t, now)
-	if t.recovery == recoveryOpen && e.lossFound(t) {
+	if t.isLossless() && e.lossFound(t) {
 		e.enterFastRecovery(t, &ackNews{flight: t.flight(), hadSacked: t.sackedOctets}, now)
 	}
 	e.armLoss(t, now)
@@ -349,6 +349,7 @@ func (e *Engine) tailProbed(t *TCB, s *Segment, in *ackNews, now mono.Time) {
 	if lost && t.recovery == recoveryOpen {
 		cc.OnLoss(&t.cc, now, in.flight, t.segmentSize())
 		cc.OnRecovered(&t.cc, now, t.segmentSize())
+		t.tellReduced()
 	}
 }
 

@@ -6,6 +6,9 @@
 //	  │                                             │ RTO
 //	  └──────────── SND.UNA ≥ recover ───── loss ◀──┴──── RTO, from open too
 //
+// An echo of congestion leads from open to marked (ecn.go), which is like fast
+// but for that nothing is lost, and from which a loss leads on to fast.
+//
 // In each state Output asks lostHole for what to retransmit and pipe for
 // whether it may.
 
@@ -13,32 +16,49 @@ package tcp
 
 import (
 	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/seq"
 	"github.com/mtcp-go/mtcp/internal/tcp/cc"
 )
 
 type recoveryState uint8
 
 const (
-	recoveryOpen recoveryState = iota
+	recoveryOpen   recoveryState = iota
+	recoveryMarked               // the window is being reduced, and nothing is lost
 	recoveryFast
 	recoveryLoss
 )
 
+// isLossless reports that nothing counts as lost.
+func (t *TCB) isLossless() bool { return t.recovery < recoveryFast }
+
+// inProportion reports that what is delivered says what may be sent (RFC 9937).
+func (t *TCB) inProportion() bool {
+	return t.recovery == recoveryMarked || t.recovery == recoveryFast
+}
+
 // recover takes one acknowledgment into account.
 func (e *Engine) recover(t *TCB, in *ackNews, now mono.Time) {
 	e.countDelivered(t, in)
-	wasFast := t.recovery == recoveryFast
+	wasReducing := t.inProportion()
 	if t.recovery != recoveryOpen && in.advanced && t.sndUna.GreaterEq(t.recover) {
 		e.recovered(t, now)
 	}
 	e.setPipe(t, now)
 	switch t.recovery {
-	case recoveryOpen:
-		if e.lossFound(t) {
+	case recoveryOpen, recoveryMarked:
+		switch {
+		case e.lossFound(t):
 			e.enterFastRecovery(t, in, now)
-			return
-		}
-		if t.dupAcks == 0 && !wasFast && in.advanced {
+		case t.recovery == recoveryMarked:
+			if !t.ecn.has(ecnWaits) {
+				e.reduceProportionally(t, in)
+			}
+		case in.echo: // and no growth (RFC 3168 §6.1.2)
+			if !t.wasReduced() {
+				e.enterMarked(t, in, now)
+			}
+		case t.dupAcks == 0 && !wasReducing && in.advanced:
 			// What a duplicate ACK or a SACK block stood for was counted then: the
 			// window did not grow for it, so that it grew no faster for disorder.
 			e.growWindow(t, in.delivered, in.flight, now)
@@ -46,7 +66,9 @@ func (e *Engine) recover(t *TCB, in *ackNews, now mono.Time) {
 	case recoveryFast:
 		e.reduceProportionally(t, in)
 	case recoveryLoss:
-		e.growWindow(t, in.acked, t.cc.Cwnd, now)
+		if !in.echo {
+			e.growWindow(t, in.acked, t.cc.Cwnd, now)
+		}
 	}
 }
 
@@ -98,15 +120,23 @@ func (e *Engine) lossFound(t *TCB) bool {
 	}
 	// RFC 6582 §3.2 step 2: duplicates of what was retransmitted before the
 	// last recovery ended are no news. It never ends below recover, and then
-	// SND.UNA only grows.
-	return t.dupAcks >= dupThresh && t.sndUna != t.recover
+	// SND.UNA only grows. For a mark nothing was retransmitted.
+	return t.dupAcks >= dupThresh && (t.sndUna != t.recover || t.ecn.has(ecnMarked))
 }
 
 func (e *Engine) enterFastRecovery(t *TCB, in *ackNews, now mono.Time) {
 	e.Stats.FastRecoveries++
+	isReduced := t.recovery == recoveryMarked // for marks in the same window: once is enough
 	t.recovery = recoveryFast
 	t.recover = t.sndNxt
 	t.highRxt = t.sndUna
+	t.ecn &^= ecnMarked
+	t.tellReduced()
+	if isReduced {
+		e.setPipe(t, now)
+		e.reduceProportionally(t, in)
+		return
+	}
 	// What this recovery will see delivered: not what was before it.
 	before := in.hadSacked
 	if !t.has(flagSACK) {
@@ -137,7 +167,7 @@ func (e *Engine) reduceProportionally(t *TCB, in *ackNews) {
 		}
 		send = min(send, t.cc.Ssthresh-t.pipe)
 	}
-	if t.words[prrOut] == 0 || in.advanced && t.highRxt == t.sndUna {
+	if t.words[prrOut] == 0 || in.advanced && t.highRxt == t.sndUna && t.recovery == recoveryFast {
 		// The fast retransmission itself, or the one that a partial
 		// acknowledgment asks for (RFC 6582 §3.2 step 3).
 		send = max(send, mss)
@@ -155,10 +185,10 @@ func (e *Engine) recovered(t *TCB, now mono.Time) {
 	cc.OnRecovered(&t.cc, now, t.segmentSize())
 }
 
-// endFast is before every end of fast recovery: the words have another meaning
-// then.
+// endFast is before every end of sending in proportion: the words have another
+// meaning then.
 func (t *TCB) endFast() {
-	if t.recovery == recoveryFast {
+	if t.inProportion() {
 		t.startValidation()
 	}
 }
@@ -167,6 +197,7 @@ func (t *TCB) endFast() {
 // is not selectively acknowledged is lost.
 func (e *Engine) enterLoss(t *TCB, now mono.Time) {
 	cc.OnRTO(&t.cc, now, t.flight(), t.segmentSize())
+	t.tellReduced()
 	if t.sacked != 0 && e.ranges.At(t.sacked).r[0].First == t.sndUna {
 		// The peer acknowledged this selectively and yet not at all: it has
 		// reneged (RFC 2018 §8). Believe none of it.
@@ -177,8 +208,29 @@ func (e *Engine) enterLoss(t *TCB, now mono.Time) {
 	t.recovery = recoveryLoss
 	t.recover, t.lostEnd = t.sndNxt, t.sndNxt
 	t.highRxt = t.sndUna
+	t.ecn &^= ecnMarked
 	t.dupAcks = 0
 	t.flags &^= flagTiming // Karn
 	e.setPipe(t, now)
 	t.want |= WantData
+}
+
+// validateWindow remembers whether the congestion window was used, once per round
+// trip at least: only a window that was used may grow (RFC 7661 §4.3).
+func (t *TCB) validateWindow(full bool) {
+	out := t.flight()
+	switch {
+	case t.inProportion(): // startValidation follows
+	case !t.sndUna.Less(seq.Value(t.words[outSeq])), full, !t.has(flagCwndFull) && out > t.words[maxOut]:
+		t.words[maxOut], t.words[outSeq] = out, uint32(t.sndNxt)
+		t.flags &^= flagCwndFull
+		if full {
+			t.flags |= flagCwndFull
+		}
+	}
+}
+
+// startValidation begins it anew, after fast recovery.
+func (t *TCB) startValidation() {
+	t.words = [3]uint32{maxOut: t.flight(), outSeq: uint32(t.sndNxt)}
 }

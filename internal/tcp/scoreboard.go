@@ -100,7 +100,7 @@ func (e *Engine) lossEdge(t *TCB) seq.Value {
 // recovery, or a partial acknowledgment has just stopped there (RFC 6582 §3.2,
 // RFC 6675 §5 step 4.2). After a time-out it is all that was sent before.
 func (e *Engine) moveLossEdge(t *TCB, now mono.Time) {
-	if t.recovery == recoveryOpen {
+	if t.isLossless() {
 		// Without a meaning now, and so they must not grow old: positions are
 		// compared on a circle.
 		t.highRxt, t.lostEnd = t.sndUna, t.sndUna
@@ -125,7 +125,7 @@ func (e *Engine) moveLossEdge(t *TCB, now mono.Time) {
 func (e *Engine) setPipe(t *TCB, now mono.Time) {
 	flight := t.flight()
 	e.moveLossEdge(t, now)
-	if t.sacked == 0 && t.dupAcks == 0 && t.recovery == recoveryOpen {
+	if t.sacked == 0 && t.dupAcks == 0 && t.isLossless() {
 		t.pipe = flight
 		return
 	}
@@ -153,7 +153,7 @@ func (e *Engine) lostNow(t *TCB) (lost, resent uint32) {
 // lostHole returns the next stretch to be retransmitted, empty if there is
 // none.
 func (e *Engine) lostHole(t *TCB) seq.Range {
-	if t.recovery == recoveryOpen || !t.highRxt.Less(t.lostEnd) {
+	if t.isLossless() || !t.highRxt.Less(t.lostEnd) {
 		return seq.Range{}
 	}
 	if t.sacked == 0 {

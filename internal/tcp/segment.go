@@ -11,6 +11,7 @@ type Segment struct {
 	wire.TCP
 	Options wire.Options
 	Payload []byte
+	ECN     uint8 // codepoint of its packet
 
 	// What the segment was before the steps cut it to the window.
 	first seq.Value // SEG.SEQ
@@ -29,6 +30,10 @@ func (s *Segment) note() {
 func (s *Segment) isPlain() bool {
 	return s.Flags&(wire.ACK|wire.SYN|wire.RST) == wire.ACK
 }
+
+// unusual are the flags, and one more if the packet was marked: a CE is 3, and
+// shifted over itself it leaves a bit that is SYN's.
+func (s *Segment) unusual() wire.Flags { return s.Flags | wire.Flags(s.ECN&(s.ECN<<1)) }
 
 // window is the peer's window in octets.
 func (s *Segment) window(scale uint8) uint32 {

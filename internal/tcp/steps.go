@@ -34,6 +34,7 @@ func (e *Engine) inputSteps(t *TCB, s *Segment, now mono.Time) drop.Reason {
 		return r
 	}
 	e.stepURG(t, s)
+	e.takeMarks(t, s)
 	r := e.stepText(t, s, now)
 	if t.state != Closed {
 		e.stepFIN(t, s)
@@ -74,6 +75,7 @@ func (e *Engine) stepSequence(t *TCB, s *Segment, now mono.Time) drop.Reason {
 		switch {
 		case !s.Flags.Has(wire.ACK):
 			t.want |= WantControl // the peer lost our SYN-ACK
+			t.askedAgain(s)
 			return e.drop(drop.SeqOld)
 		case !t.has(flagPassive):
 			// The peer's half of a simultaneous open (RFC 9293 figure 7): its
@@ -221,6 +223,7 @@ func (e *Engine) stepACK(t *TCB, s *Segment, now mono.Time) drop.Reason {
 		}
 		t.noteWindow(s, s.window(t.sndScale))
 		e.establish(t, now)
+		s.Flags &^= wire.ECE // only our SYN was in flight
 	}
 	if s.Ack.Greater(t.sndNxt) || s.Ack.Less(t.sndUna.Sub(seq.Size(t.sndMax))) {
 		e.challenge(t, now) // RFC 5961 §5

@@ -68,6 +68,10 @@ func (e *Engine) establish(t *TCB, now mono.Time) {
 	t.ourMSS = t.mss // announced, and answered: now it is what LinkMTU may go back to
 	e.blocks[t.slot].Account.DataAt = milliClock(now)
 	t.verdict |= Opened
+	if t.ecn.has(ecnEchoes) {
+		e.Stats.ECNOpens++
+	}
+	t.ecn &^= ecnSays
 	t.want &^= WantControl
 	if t.has(flagKeepAlive) && !t.has(flagOrphan) {
 		t.keepAt = now.Add(fromSeconds(e.rare(t).KeepIdle))

@@ -43,7 +43,7 @@ type TCB struct {
 	sacked   slab.Index // ranges that the peer has selectively acknowledged, 0 none
 	dupAcks  uint8
 	sndScale uint8 // shift of the peer's windows
-	rcvScale uint8 // shift of ours
+	ecn      ecnState
 	quick    uint8 // segments still to be acknowledged at once
 
 	// Line 1: times and sizes that an ordinary segment needs. Timers are zero
@@ -103,7 +103,8 @@ type TCB struct {
 	challengeT   uint8   // second of challenges, ms clock
 	challenges   uint8   // challenge ACKs in that second
 	tos, ttl     uint8
-	soft, errno  uint8 // sock.Errno
+	rcvScale     uint8 // shift of our windows
+	errno        uint8 // sock.Errno
 }
 
 // What the words hold in fast recovery (RFC 9937).
@@ -152,7 +153,7 @@ const (
 	flagRcvBufSet                  // the application fixed the buffer: no tuning
 	flagSndBufSet                  //
 	flagTuning                     // tuneSeq, tuneAt are valid
-	flagSoft                       // soft holds an error that may pass
+	flagSoft                       // there is an error that may pass: Soft, in the block
 	flagMore                       // the writer has more to say: until the next acknowledgment only full segments
 	flagUnpushed                   // and the end of what it wrote is not to be pushed
 	flagUncork                     // once: what waits behind a cork goes out
@@ -276,7 +277,8 @@ func (t *TCB) Listener() uint32 { return t.listener }
 // ForgetListener ends the TCB's relation to its listener.
 func (t *TCB) ForgetListener() { t.listener = 0 }
 
-// TOS and TTL are what the IP header of the connection's packets carries.
+// TOS and TTL are what the IP header of the connection's packets carries, but for
+// the two bits of ECN: see Engine.ECN.
 func (t *TCB) TOS() uint8 { return t.tos }
 
 // TTL returns the hop limit; 0 means the host's default.

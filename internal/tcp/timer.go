@@ -44,9 +44,12 @@ func (e *Engine) Timeout(t *TCB, now mono.Time) {
 		e.onLossTimer(t, now)
 	}
 	if due(&t.rexmtAt, now) {
-		if t.has(flagPersist) {
+		switch {
+		case t.has(flagPersist):
 			e.onPersist(t, now)
-		} else {
+		case t.ecn.has(ecnWaits):
+			e.onMarkTimer(t)
+		default:
 			e.onRTO(t, now)
 		}
 	}
@@ -70,7 +73,7 @@ func (e *Engine) onRTO(t *TCB, now mono.Time) {
 		t.stalledAt = milliClock(now) - t.rto/1000 // when the timer was started
 	}
 	if e.gaveUp(t, now) {
-		e.fail(t, t.giveUpReason())
+		e.fail(t, e.giveUpReason(t))
 		return
 	}
 	t.backoff += uint8(min(1, 255-int(t.backoff)))
@@ -134,9 +137,9 @@ func (e *Engine) gaveUp(t *TCB, now mono.Time) bool {
 }
 
 // giveUpReason is the soft error that was reported last, if any (MUST-47).
-func (t *TCB) giveUpReason() sock.Errno {
+func (e *Engine) giveUpReason(t *TCB) sock.Errno {
 	if t.has(flagSoft) {
-		return sock.Errno(t.soft)
+		return sock.Errno(e.rare(t).Soft)
 	}
 	return sock.TimedOut
 }
@@ -145,7 +148,7 @@ func (t *TCB) giveUpReason() sock.Errno {
 // sent gladly (RFC 9293 §3.8.6.1 and §3.8.6.2.1).
 func (e *Engine) onPersist(t *TCB, now mono.Time) {
 	if e.probedEnough(t, now) {
-		e.fail(t, t.giveUpReason())
+		e.fail(t, e.giveUpReason(t))
 		return
 	}
 	if t.sndWnd > 0 { // room for something: the override time-out
@@ -207,7 +210,7 @@ func (e *Engine) onKeepAlive(t *TCB, now mono.Time) {
 		return
 	}
 	if t.probes >= e.rare(t).KeepCount || e.rare(t).UserTimeout != 0 && t.probes > 0 && idle >= fromMillis(e.rare(t).UserTimeout) {
-		e.sendReset(t, t.giveUpReason())
+		e.sendReset(t, e.giveUpReason(t))
 		return
 	}
 	t.probes++

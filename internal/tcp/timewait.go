@@ -42,7 +42,7 @@ func (e *Engine) EnterTimeWait(t *TCB, r *TimeWaitRecord, now mono.Time) {
 		Until:    now.Add(e.cfg.TimeWait),
 	}
 	if t.want&WantAck != 0 { // for the peer's FIN
-		e.answerTimeWait(r, now)
+		e.answerTimeWait(r, t.ecn.echo(), now)
 	}
 }
 
@@ -104,7 +104,7 @@ func (e *Engine) InputTimeWait(r *TimeWaitRecord, s *Segment, now mono.Time) (a 
 		if newer || s.Seq.Greater(r.rcvNxt) && (!hasTS || s.Options.TSVal == r.tsRecent) {
 			return TWReuse, r.sndNxt
 		}
-		e.answerTimeWait(r, now)
+		e.answerTimeWait(r, 0, now)
 		e.drop(drop.TimeWaitOther)
 		return TWStay, 0
 	case !f.Has(wire.ACK): // the fifth step; no TCP sends such a thing
@@ -126,10 +126,10 @@ func (e *Engine) InputTimeWait(r *TimeWaitRecord, s *Segment, now mono.Time) (a 
 		if newer {
 			r.tsRecent = s.Options.TSVal
 		}
-		e.answerTimeWait(r, now)
+		e.answerTimeWait(r, 0, now)
 		return TWRestart, 0
 	}
-	e.answerTimeWait(r, now)
+	e.answerTimeWait(r, 0, now)
 	e.drop(drop.TimeWaitOther)
 	return TWStay, 0
 }
@@ -137,14 +137,15 @@ func (e *Engine) InputTimeWait(r *TimeWaitRecord, s *Segment, now mono.Time) (a 
 // KeepTimeWait answers a SYN that might have opened a new incarnation if anybody
 // listened: as any other segment that does not fit.
 func (e *Engine) KeepTimeWait(r *TimeWaitRecord, now mono.Time) {
-	e.answerTimeWait(r, now)
+	e.answerTimeWait(r, 0, now)
 	e.drop(drop.TimeWaitOther)
 }
 
-// answerTimeWait acknowledges once more.
-func (e *Engine) answerTimeWait(r *TimeWaitRecord, now mono.Time) {
+// answerTimeWait acknowledges once more. What had come marked is told only with the
+// first of these ACKs; nobody sends to it any more.
+func (e *Engine) answerTimeWait(r *TimeWaitRecord, echo wire.Flags, now mono.Time) {
 	e.reply(Reply{
-		Key: r.Key, Seq: r.sndNxt, Ack: r.rcvNxt, Flags: wire.ACK, Window: r.window,
+		Key: r.Key, Seq: r.sndNxt, Ack: r.rcvNxt, Flags: wire.ACK | echo, Window: r.window,
 		HasTS: r.hasTS, TSVal: milliClock(now) + r.tsOffset, TSEcr: r.tsRecent,
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/slab"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/tcp/cc"
+	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
 // Connect is the active OPEN.
@@ -315,7 +316,7 @@ func (e *Engine) set(t *TCB, o sock.Option, v uint64) {
 		t.sndBuf = uint32(min(max(v, leastBuf), uint64(e.cfg.SndBufMax)))
 		t.flags |= flagSndBufSet
 	case sock.OptTOS:
-		t.tos = uint8(v)
+		t.tos = uint8(v) &^ wire.ECNMask // they are TCP's own
 	case sock.OptTTL:
 		t.ttl = uint8(v)
 	case sock.OptUrgent:

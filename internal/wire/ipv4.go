@@ -30,6 +30,15 @@ const (
 	ipOffsetMask = 1<<13 - 1
 )
 
+// The codepoints of explicit congestion notification (RFC 3168 §5).
+const (
+	NotECT  uint8 = iota // the transport does not know of it
+	ECT1                 // it does
+	ECT0                 // the same, and what we send
+	CE                   // a router was congested
+	ECNMask = CE
+)
+
 // IPv4Header is an IPv4 header without its options.
 type IPv4Header struct {
 	Src, Dst   IPv4
@@ -47,7 +56,7 @@ type IPv4Header struct {
 func (h *IPv4Header) IsFragment() bool { return h.MF || h.FragOffset != 0 }
 
 // ECN returns the two bits of explicit congestion notification (RFC 3168).
-func (h *IPv4Header) ECN() uint8 { return h.TOS & 3 }
+func (h *IPv4Header) ECN() uint8 { return h.TOS & ECNMask }
 
 // ParseIPv4 checks a packet and splits it into header and payload. Octets
 // behind the total length, such as Ethernet padding, are left out. Options are

@@ -30,7 +30,7 @@ type Filter func(frame []byte) Verdict
 
 // Fate counts what a direction has done to frames.
 type Fate struct {
-	Filtered, Lost, Duplicated, Corrupted, Strayed, Reordered uint64
+	Filtered, Lost, Duplicated, Corrupted, Strayed, Reordered, Marked uint64
 
 	RateFull uint64 // dropped before the bottleneck
 	BoxFull  uint64 // dropped because too many frames were under way
@@ -132,7 +132,7 @@ func (p *path) copyOf(now mono.Time, b []byte, to int, exists bool) (sent, first
 	if !exists {
 		return false, false
 	}
-	leaves, ok := p.throughBottleneck(now, len(b))
+	leaves, isLong, ok := p.throughBottleneck(now, len(b))
 	if !ok {
 		p.fate.RateFull++
 		return false, false
@@ -148,6 +148,9 @@ func (p *path) copyOf(now mono.Time, b []byte, to int, exists bool) (sent, first
 		return false, false
 	}
 	copy(room, b)
+	if isLong && mark(room[:len(b)]) {
+		p.fate.Marked++
+	}
 	if corrupt {
 		p.fate.Corrupted++
 		bit %= uint64(len(b)) * 8
@@ -169,23 +172,25 @@ func (p *path) stray(to int) int {
 func (p *path) happens(probability float64) bool { return p.chance.Float64() < probability }
 
 // throughBottleneck returns when the last octet of a frame leaves the
-// bottleneck, and false if too many octets wait for it.
-func (p *path) throughBottleneck(now mono.Time, n int) (mono.Time, bool) {
+// bottleneck, whether so many wait for it that it is to be marked, and false if
+// too many do.
+func (p *path) throughBottleneck(now mono.Time, n int) (leaves mono.Time, isLong, ok bool) {
 	rate := p.is.Rate
 	if rate == 0 {
-		return now, true
+		return now, false, true
 	}
 	if p.busy <= now {
 		p.busy, p.rest = now, 0
 	}
 	waiting := float64(p.busy.Sub(now)) * float64(rate) / float64(time.Second)
 	if waiting+float64(n) > float64(p.is.QueueLimit) {
-		return 0, false
+		return 0, false, false
 	}
+	isLong = p.is.MarkAbove > 0 && waiting > float64(p.is.MarkAbove)
 	work := uint64(n)*uint64(time.Second) + p.rest // a frame is below 2¹⁷ octets
 	p.busy = p.busy.Add(time.Duration(work / rate))
 	p.rest = work % rate
-	return p.busy, true
+	return p.busy, isLong, true
 }
 
 // recv lends frames that are due.

@@ -51,6 +51,7 @@ type Impairment struct {
 
 	Rate       uint64 // octets per second of the bottleneck; 0 is unlimited
 	QueueLimit int    // octets that may wait for it; more are dropped. 0 is 256 KiB
+	MarkAbove  int    // with more of them before it, a packet that may be is marked (RFC 3168); 0: none is
 
 	Delay     time.Duration
 	Jitter    time.Duration // added, evenly distributed from 0; lets frames overtake
@@ -71,7 +72,7 @@ func (m *Impairment) check() error {
 			return errImpairment
 		}
 	}
-	if m.Delay < 0 || m.Jitter < 0 || m.ReorderBy < 0 || m.QueueLimit < 0 {
+	if m.Delay < 0 || m.Jitter < 0 || m.ReorderBy < 0 || m.QueueLimit < 0 || m.MarkAbove < 0 {
 		return errImpairment
 	}
 	return nil

@@ -77,6 +77,26 @@ func OnECN(s *State, now mono.Time, inFlight uint32, mss uint16) {
 	OnLoss(s, now, inFlight, mss)
 }
 
+// OnMarked ends the reaction to a mark at once, without a way down to the
+// threshold. A window that is no larger than the least threshold becomes smaller,
+// too, but not less than a segment.
+func OnMarked(s *State, mss uint16) {
+	if s.Cwnd > s.Ssthresh {
+		s.Cwnd = s.Ssthresh
+	} else {
+		s.Cwnd = wholeSegments(s.share(s.Cwnd), mss)
+	}
+	s.flags &^= reducing
+}
+
+// share is what a reduction leaves of n, which is at most 2³⁰.
+func (s *State) share(n uint32) uint32 {
+	if s.id == CUBIC {
+		return uint32(uint64(n) * betaNum / betaDen)
+	}
+	return n / 2
+}
+
 // OnRTO is a retransmission time-out: back to one segment, in slow start. The
 // threshold is reduced once per series of events: not if the connection was
 // recovering already, and not again until something is acknowledged.
@@ -145,13 +165,9 @@ func (s *State) reduce(inFlight uint32, mss uint16) {
 	s.flags |= canUndo
 	s.flags &^= inEpoch | inCSS
 	s.acked = 0
-	base := uint64(min(s.Cwnd, inFlight))
-	switch s.id {
-	case CUBIC:
+	base := s.share(min(s.Cwnd, inFlight))
+	if s.id == CUBIC {
 		s.rememberMax()
-		base = base * betaNum / betaDen
-	default:
-		base /= 2
 	}
-	s.Ssthresh = max(wholeSegments(uint32(base), mss), 2*segment(mss)) // base ≤ cwnd ≤ 2³⁰
+	s.Ssthresh = max(wholeSegments(base, mss), 2*segment(mss))
 }

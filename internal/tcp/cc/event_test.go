@@ -82,6 +82,26 @@ func TestOnECN_ReducesAsALossDoes(t *testing.T) {
 	}
 }
 
+// RFC 3168 §6.1.2: a window of two segments becomes one, though the threshold does not.
+func TestOnMarked_ReducesAtOnceDownToOneSegment(t *testing.T) {
+	for _, id := range both {
+		for _, tt := range []struct{ cwnd, inFlight, reno, cubic uint32 }{
+			{20, 20, 10, 14}, {20, 10, 5, 7}, {20, 1, 2, 2}, {3, 3, 2, 2}, {2, 2, 1, 1}, {1, 1, 1, 1},
+		} {
+			s := in(id, tt.cwnd)
+			OnECN(&s, start, tt.inFlight*mss, mss)
+			OnMarked(&s, mss)
+			want := tt.reno
+			if id == CUBIC {
+				want = tt.cubic
+			}
+			if s.Cwnd != want*mss || s.Ssthresh < 2*mss || s.has(reducing) {
+				t.Errorf("%v: %d segments, %d in flight: cwnd %d, want %d; ssthresh %d", id, tt.cwnd, tt.inFlight, s.Cwnd, want*mss, s.Ssthresh)
+			}
+		}
+	}
+}
+
 func TestOnRTO_OneSegmentAndOneReductionPerSeries(t *testing.T) {
 	s := in(NewReno, 20)
 	OnRTO(&s, start, 20*mss, mss)
