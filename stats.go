@@ -36,6 +36,7 @@ type ShardStats struct {
 	Retransmits               uint64 // segments
 	RTOs                      uint64
 	FastRecoveries            uint64
+	Undone                    uint64 // reductions taken back: nothing had been lost
 	OutOfOrder                uint64
 	PureAcks                  uint64 // segments sent for an acknowledgment alone
 	ResetsIn, ResetsOut       uint64
@@ -76,7 +77,7 @@ func shardStats(s *shard.Stats) ShardStats {
 		SegmentsIn: s.TCP.SegmentsIn, SegmentsOut: s.TCP.SegmentsOut,
 		OctetsIn: s.TCP.OctetsIn, OctetsOut: s.TCP.OctetsOut,
 		ActiveOpens: s.TCP.ActiveOpens, PassiveOpens: s.TCP.PassiveOpens,
-		Retransmits: s.TCP.Retransmits, RTOs: s.TCP.RTOs, FastRecoveries: s.TCP.FastRecoveries,
+		Retransmits: s.TCP.Retransmits, RTOs: s.TCP.RTOs, FastRecoveries: s.TCP.FastRecoveries, Undone: s.TCP.Undone,
 		OutOfOrder: s.TCP.OutOfOrder, PureAcks: s.TCP.PureAcksOut,
 		ResetsIn: s.TCP.ResetsIn, ResetsOut: s.TCP.ResetsOut, ChallengeAcks: s.TCP.ChallengeAcks,
 		CookiesSent: s.TCP.CookiesSent, CookiesAccepted: s.TCP.CookiesAccepted,

@@ -132,13 +132,6 @@ func recoveryReasons() []Reason {
 			}, nil,
 		},
 		{
-			"what is lost twice",
-			"RFC 8985 §6.2: partial here, a retransmission that is lost is left to the RTO (R8985-1); Linux sends it a third time",
-			stop, func(d *Difference) bool {
-				return d.isSegment(wire.ACK, 0) && d.sameSending() && sends(d.Kernel, "again") && d.sentAgain() && d.any(hasSACK)
-			}, nil,
-		},
-		{
 			"how much recovery lets go",
 			"RFC 9937, RFC 6582: in octets here, in segments in Linux; RFC 8985: by round-trip times that are real in the kernel",
 			stop, func(d *Difference) bool {

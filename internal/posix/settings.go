@@ -56,6 +56,7 @@ func (c *Config) Apply(lookup func(name string) string) {
 	ipv4("tcp_rto_min_us", func(n int) { t.RTOMin = time.Duration(n) * time.Microsecond })
 	ipv4("tcp_recovery", func(n int) { t.NoRACK = n&1 == 0 })
 	ipv4("tcp_early_retrans", func(n int) { t.NoTailProbe = n < 3 })
+	ipv4("tcp_frto", func(n int) { t.NoFRTO = n == 0 })
 	if lookup("net.ipv4.tcp_congestion_control") == "reno" {
 		t.Congestion = cc.NewReno
 	}

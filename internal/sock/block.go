@@ -61,6 +61,7 @@ type Rare struct {
 	UrgentOut   bool   // urgent text is not acknowledged yet
 	UrgentIn    bool   // the peer's is not read yet, as far as is known
 	Soft        uint8  // an Errno that may pass
+	ReorderMore uint8  // how much larger D-SACKs have made RACK's window for reordering
 	UrgentEnd   uint32 // of what is sent, with UrgentOut
 }
 

@@ -25,6 +25,8 @@ type ackNews struct {
 	duplicate bool   // RFC 5681 §2: a duplicate ACK
 	advanced  bool   // SND.UNA moved
 	echo      bool   // it tells of congestion (RFC 3168)
+	lost      bool   // something was found lost
+	original  bool   // after a time-out: something of before it that was sent once only
 }
 
 // flight returns the octets sent and not cumulatively acknowledged.
@@ -36,18 +38,20 @@ func (e *Engine) processAck(t *TCB, s *Segment, now mono.Time) {
 	newWindow := e.updateWindow(t, s)
 	t.heard()
 	if t.has(flagSACK) && s.Options.Present.Has(wire.HasSACK) {
-		in.sacked = e.takeSACK(t, s, now)
+		e.countDuplicate(t, s)
+		in.sacked = e.takeSACK(t, s, &in, now)
 	}
 	switch {
 	case s.Ack.Greater(t.sndUna):
 		in.advanced = true
-		e.rackAcked(t, s.Ack, now)
+		e.rackAcked(t, s.Ack, &s.Options, now)
+		e.noticeAcked(t, &in, s.Ack)
 		in.acked = e.advance(t, s.Ack, &s.Options, now)
 	case s.Ack == t.sndUna && in.flight > 0 && !s.text && !newWindow && !s.Flags.Has(wire.FIN):
 		in.duplicate = true
 	}
 	e.tailProbed(t, s, &in, now)
-	e.recover(t, &in, now)
+	e.recover(t, s, &in, now)
 	if in.advanced || in.duplicate || in.sacked > 0 {
 		e.armLoss(t, now)
 	}

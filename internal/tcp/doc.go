@@ -21,7 +21,10 @@
 //	ack.go         what an acknowledgment changes
 //	recovery.go    loss recovery: NewReno, SACK, PRR
 //	scoreboard.go  what the peer has selectively acknowledged
-//	rack.go        losses found by time, and tail loss probes
+//	rack.go        losses found by time
+//	tail.go        tail loss probes
+//	resent.go      what was sent again, and is lost again
+//	undo.go        reductions that had no cause: D-SACK, Eifel, F-RTO
 //	ecn.go         explicit congestion notification
 //	receive.go     segment text, reassembly
 //	urgent.go      urgent text, both ways

@@ -177,6 +177,7 @@ func (e *Engine) enterMarked(t *TCB, in *ackNews, now mono.Time) {
 	t.tellReduced()
 	mss := t.segmentSize()
 	wasOne := t.cc.Cwnd <= uint32(mss)
+	e.cannotUndo(t) // a mark is no mistake
 	cc.OnECN(&t.cc, now, in.flight, mss)
 	if t.flight() > 0 && t.cc.Cwnd > t.cc.Ssthresh && !t.has(flagTailSent) {
 		t.recovery = recoveryMarked

@@ -43,6 +43,7 @@ type Config struct {
 	NoScaling      bool
 	NoRACK         bool // losses by RFC 6675 only (as without SACK)
 	NoTailProbe    bool // no tail loss probes
+	NoFRTO         bool // after a time-out, no new text to see whether it was spurious
 	NoBundles      bool // PSH only where text ends, not at the end of each bundle of segments
 	DelayFirstAck  bool // no quick ACKs at the start of a connection
 	RcvBuf         int  // first receive window, octets
@@ -93,6 +94,7 @@ type Stats struct {
 	Retransmits               uint64 // segments
 	RTOs                      uint64
 	FastRecoveries            uint64 // entered, SACK or NewReno
+	Undone                    uint64 // reductions taken back: nothing had been lost
 	Probes                    uint64 // window probes
 	TailProbes                uint64 // RFC 8985
 	KeepAlives                uint64

@@ -73,7 +73,7 @@ func (e *Engine) inputExpected(t *TCB, s *Segment, now mono.Time) drop.Reason {
 	t.heard()
 	if s.Ack != t.sndUna {
 		flight := t.flight()
-		e.rackAcked(t, s.Ack, now)
+		e.rackAcked(t, s.Ack, &s.Options, now)
 		acked := e.advance(t, s.Ack, &s.Options, now)
 		t.pipe = t.flight()
 		e.growWindow(t, acked, flight, now)

@@ -11,7 +11,7 @@ func broken(e *Engine, t *TCB) string {
 	if t.state == Closed {
 		return brokenClosed(t)
 	}
-	for _, f := range []func(*Engine, *TCB) string{brokenSend, brokenReceive, brokenTimers, brokenScoreboard, brokenRecovery} {
+	for _, f := range []func(*Engine, *TCB) string{brokenSend, brokenReceive, brokenTimers, brokenScoreboard, brokenRecovery, brokenLog} {
 		if why := f(e, t); why != "" {
 			return why
 		}
@@ -143,6 +143,30 @@ func brokenScoreboard(e *Engine, t *TCB) string {
 		return "the scoreboard leaves what is in flight"
 	case uint32(set.octets()) != t.sackedOctets:
 		return fmt.Sprintf("scoreboard of %d octets, counted %d", set.octets(), t.sackedOctets)
+	}
+	return ""
+}
+
+func brokenLog(e *Engine, t *TCB) string {
+	if t.sentLog == 0 {
+		return ""
+	}
+	l := e.sent.At(t.sentLog)
+	if l.n > maxMarks || l.resent > maxAgain {
+		return fmt.Sprintf("%d and %d marks", l.n, l.resent)
+	}
+	for i, m := range l.again[:l.resent] {
+		if !m.first.Less(m.end) || m.end.LessEq(t.sndUna) || m.end.Greater(t.sndNxt) {
+			return fmt.Sprintf("%d..%d sent again, una %d nxt %d", m.first, m.end, t.sndUna, t.sndNxt)
+		}
+		for _, x := range l.again[:i] {
+			if x.first.Less(m.end) && m.first.Less(x.end) {
+				return "the same was sent again at two times"
+			}
+		}
+		if m.lost && t.isLossless() {
+			return "something is lost again without a recovery"
+		}
 	}
 	return ""
 }

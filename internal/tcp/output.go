@@ -125,6 +125,9 @@ func (e *Engine) plan(t *TCB, now mono.Time) (plan, bool) {
 		if t.ecn.has(ecnWaits) {
 			return plan{}, false
 		}
+		if p, ok, only := e.planForward(t, now); only {
+			return p, ok
+		}
 		if hole := e.lostHole(t); !hole.IsEmpty() {
 			return e.planAgain(t, hole) // nothing new before all is sent again
 		}
@@ -263,7 +266,7 @@ func (e *Engine) putText(t *TCB, b []byte, p plan, now mono.Time) int {
 	case p.is(tail):
 		e.sentTail(t, p, end, now)
 	case p.is(again):
-		e.sentAgain(t, end, now)
+		e.sentAgain(t, p, end, now)
 	default:
 		e.sentNew(t, p, end, now)
 	}
@@ -370,10 +373,9 @@ func (e *Engine) sentNew(t *TCB, p plan, end seq.Value, now mono.Time) {
 	e.armLoss(t, now)
 }
 
-func (e *Engine) sentAgain(t *TCB, end seq.Value, now mono.Time) {
-	e.Stats.Retransmits++
-	e.rare(t).Resent++
-	t.highRxt = end
+func (e *Engine) sentAgain(t *TCB, p plan, end seq.Value, now mono.Time) {
+	e.noteResent(t, seq.Range{First: p.seq, End: end}, now)
+	t.highRxt = seq.Max(t.highRxt, end)
 	t.flags &^= flagTiming // Karn: MUST-18
 	if t.rexmtAt == 0 || t.recovery == recoveryFast {
 		t.rexmtAt = now.Add(t.timeout())

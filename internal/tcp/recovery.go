@@ -38,13 +38,15 @@ func (t *TCB) inProportion() bool {
 }
 
 // recover takes one acknowledgment into account.
-func (e *Engine) recover(t *TCB, in *ackNews, now mono.Time) {
+func (e *Engine) recover(t *TCB, s *Segment, in *ackNews, now mono.Time) {
 	e.countDelivered(t, in)
 	wasReducing := t.inProportion()
-	if t.recovery != recoveryOpen && in.advanced && t.sndUna.GreaterEq(t.recover) {
+	if e.isSpurious(t, s, in) {
+		e.takeBack(t, now)
+	} else if t.recovery != recoveryOpen && in.advanced && t.sndUna.GreaterEq(t.recover) {
 		e.recovered(t, now)
 	}
-	e.setPipe(t, now)
+	in.lost = e.setPipe(t, now)
 	switch t.recovery {
 	case recoveryOpen, recoveryMarked:
 		switch {
@@ -144,6 +146,7 @@ func (e *Engine) enterFastRecovery(t *TCB, in *ackNews, now mono.Time) {
 	}
 	t.words = [3]uint32{recoverFS: max(in.flight-min(in.flight, before), 1)}
 	t.flags &^= flagTailSent | flagTailAgain // the loss has its answer
+	e.canUndo(t, now)
 	cc.OnLoss(&t.cc, now, in.flight, t.segmentSize())
 	e.setPipe(t, now)
 	e.reduceProportionally(t, in)
@@ -162,7 +165,7 @@ func (e *Engine) reduceProportionally(t *TCB, in *ackNews) {
 		send = uint32(max(int64(due)-int64(t.words[prrOut]), 0))
 	} else {
 		send = max(delivered, t.words[prrDelivered]-min(t.words[prrDelivered], t.words[prrOut]))
-		if in.advanced {
+		if in.advanced && !in.lost {
 			send += mss // safe ACK: slow start towards ssthresh
 		}
 		send = min(send, t.cc.Ssthresh-t.pipe)
@@ -182,6 +185,7 @@ func (e *Engine) recovered(t *TCB, now mono.Time) {
 	t.endFast()
 	t.recovery = recoveryOpen
 	t.dupAcks = 0
+	e.keepReordering(t)
 	cc.OnRecovered(&t.cc, now, t.segmentSize())
 }
 
@@ -205,6 +209,13 @@ func (e *Engine) enterLoss(t *TCB, now mono.Time) {
 		t.sackedOctets = 0
 	}
 	t.endFast()
+	if t.recovery == recoveryOpen {
+		e.canUndo(t, now)
+	}
+	if t.sentLog != 0 {
+		e.sent.At(t.sentLog).allLost(true)
+	}
+	e.watchRTO(t, t.recovery)
 	t.recovery = recoveryLoss
 	t.recover, t.lostEnd = t.sndNxt, t.sndNxt
 	t.highRxt = t.sndUna

@@ -14,7 +14,7 @@ import (
 // takeSACK notes the blocks of a segment and returns how many octets are
 // newly acknowledged by them. A block that is impossible, or reports a
 // duplicate (RFC 2883), changes nothing.
-func (e *Engine) takeSACK(t *TCB, s *Segment, now mono.Time) uint32 {
+func (e *Engine) takeSACK(t *TCB, s *Segment, in *ackNews, now mono.Time) uint32 {
 	fresh := seq.Size(0)
 	highest := e.highestSacked(t)
 	base := seq.Max(t.sndUna, s.Ack)
@@ -32,13 +32,19 @@ func (e *Engine) takeSACK(t *TCB, s *Segment, now mono.Time) uint32 {
 		if _, n, ok := set.add(b); ok {
 			if fresh += n; n > 0 {
 				e.sawReordering(t, news, highest)
-				e.rackDelivered(t, b.End, now)
+				e.notice(t, in, news.End)
+				if e.hasRACK(t) {
+					e.rackDelivered(t, seq.Range{First: news.First, End: b.End}, &s.Options, now)
+				}
 			}
 		} else {
 			e.drop(drop.ReassemblyFull) // SACK is advisory: RFC 2018 §8
 		}
 	}
 	t.sackedOctets += uint32(fresh)
+	if fresh > 0 && t.sentLog != 0 {
+		e.settle(t)
+	}
 	return uint32(fresh)
 }
 
@@ -95,17 +101,33 @@ func (e *Engine) lossEdge(t *TCB) seq.Value {
 	return t.sndUna
 }
 
-// moveLossEdge decides what counts as lost: what the scoreboard says, and in
-// fast recovery the segment at SND.UNA in any case. It was the cause of the
-// recovery, or a partial acknowledgment has just stopped there (RFC 6582 §3.2,
-// RFC 6675 §5 step 4.2). After a time-out it is all that was sent before.
-func (e *Engine) moveLossEdge(t *TCB, now mono.Time) {
+// moveLossEdge decides what counts as lost: what the times say, or else the
+// scoreboard, and then in fast recovery the segment at SND.UNA in any case. It was
+// the cause of the recovery, or a partial acknowledgment has just stopped there
+// (RFC 6582 §3.2, RFC 6675 §5 step 4.2). After a time-out it is all that was sent
+// before.
+func (e *Engine) moveLossEdge(t *TCB, now mono.Time) (news bool) {
 	if t.isLossless() {
 		// Without a meaning now, and so they must not grow old: positions are
 		// compared on a circle.
 		t.highRxt, t.lostEnd = t.sndUna, t.sndUna
 	}
 	t.highRxt, t.lostEnd = seq.Max(t.highRxt, t.sndUna), seq.Max(t.lostEnd, t.sndUna)
+	before := t.lostEnd
+	if e.hasRACK(t) {
+		if l := e.sent.At(t.sentLog); l.advanced {
+			l.advanced = false
+			news = !t.isLossless() && e.loseAgain(t, now)
+			t.lostEnd = seq.Max(t.lostEnd, e.rackEdge(t, now))
+		}
+	} else {
+		e.moveEdgeByCount(t)
+	}
+	return news || !e.unsacked(t, before, t.lostEnd).IsEmpty()
+}
+
+// moveEdgeByCount does so without times.
+func (e *Engine) moveEdgeByCount(t *TCB) {
 	if t.recovery == recoveryFast {
 		first := seq.Min(t.sndUna.Add(seq.Size(t.segmentSize())), t.recover)
 		if t.sacked != 0 {
@@ -113,21 +135,17 @@ func (e *Engine) moveLossEdge(t *TCB, now mono.Time) {
 		}
 		t.lostEnd = seq.Max(t.lostEnd, first)
 	}
-	if e.hasRACK(t) && t.recovery != recoveryLoss {
-		t.lostEnd = seq.Max(t.lostEnd, e.rackEdge(t, now))
-		return
-	}
 	t.lostEnd = seq.Max(t.lostEnd, e.lossEdge(t))
 }
 
 // setPipe estimates the octets in the network (SetPipe of RFC 6675 §4), after
-// moving the loss edge.
-func (e *Engine) setPipe(t *TCB, now mono.Time) {
+// moving the loss edge, and reports whether that found something lost.
+func (e *Engine) setPipe(t *TCB, now mono.Time) (news bool) {
 	flight := t.flight()
-	e.moveLossEdge(t, now)
+	news = e.moveLossEdge(t, now)
 	if t.sacked == 0 && t.dupAcks == 0 && t.isLossless() {
 		t.pipe = flight
-		return
+		return news
 	}
 	lost, resent := e.lostNow(t)
 	gone := t.sackedOctets
@@ -135,6 +153,7 @@ func (e *Engine) setPipe(t *TCB, now mono.Time) {
 		gone = min(uint32(t.dupAcks)*uint32(t.segmentSize()), flight-min(flight, lost))
 	}
 	t.pipe = flight - min(flight, gone+lost) + resent
+	return news
 }
 
 // lostNow returns how many octets count as lost, and how many of them have been
@@ -147,13 +166,19 @@ func (e *Engine) lostNow(t *TCB) (lost, resent uint32) {
 		lost -= uint32(set.below(t.lostEnd))
 		resent -= uint32(set.below(again))
 	}
-	return lost, resent
+	return lost, resent - e.lostAgain(t, again)
 }
 
 // lostHole returns the next stretch to be retransmitted, empty if there is
 // none.
 func (e *Engine) lostHole(t *TCB) seq.Range {
-	if t.isLossless() || !t.highRxt.Less(t.lostEnd) {
+	if t.isLossless() {
+		return seq.Range{}
+	}
+	if hole := e.holeAgain(t); !hole.IsEmpty() {
+		return hole
+	}
+	if !t.highRxt.Less(t.lostEnd) {
 		return seq.Range{}
 	}
 	if t.sacked == 0 {

@@ -243,6 +243,9 @@ func (e *Engine) onIdle(t *TCB, now mono.Time) {
 		t.idleAt = now.Add(e.cfg.IdleRings - quiet)
 		return
 	}
+	if t.flight() == 0 {
+		e.releaseSent(t) // no D-SACK comes any more
+	}
 	if t.flight() == 0 && t.ooo == 0 {
 		e.detachRings(t)
 	}
