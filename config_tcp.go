@@ -135,6 +135,10 @@ type TCP struct {
 	// is found by the retransmission timer.
 	NoTailProbe bool
 
+	// NoFRTO takes every retransmission time-out for a loss, without looking for
+	// signs that it was spurious (F-RTO, RFC 5682).
+	NoFRTO bool
+
 	// NoBundles sets PSH only where text ends, not at the end of each bundle of
 	// segments too, as Linux does.
 	NoBundles bool
@@ -184,6 +188,7 @@ func (t *TCP) engine() tcp.Config {
 		NoSACK:         t.NoSACK,
 		NoRACK:         t.NoRACK,
 		NoTailProbe:    t.NoTailProbe,
+		NoFRTO:         t.NoFRTO,
 		NoBundles:      t.NoBundles,
 		NoScaling:      t.NoWindowScale,
 		Cookies:        cookies,

@@ -111,6 +111,9 @@ var TCP = Table{
 			Name: "NoTailProbe", Kind: Bool,
 			Text: "sends no tail loss probes (RFC 8985): the loss of a last segment is found by the retransmission timer.",
 		}, {
+			Name: "NoFRTO", Kind: Bool,
+			Text: "takes every retransmission time-out for a loss, without looking for signs that it was spurious (F-RTO, RFC 5682).",
+		}, {
 			Name: "NoBundles", Kind: Bool,
 			Text: "sets PSH only where text ends, not at the end of each bundle of segments too, as Linux does.",
 		}, {
