@@ -67,11 +67,16 @@ func (s *socket) read(p []byte, flags int) (n int, e syscall.Errno, wait bool) {
 	return 0, 0, status == sock.WouldBlock && !s.readShut && len(p) > 0
 }
 
-// take takes what is there, from both rings while one replaces the other; what is
-// peeked at ends with the first.
+// take takes what is there, from both rings while one replaces the other.
 func (s *socket) take(p []byte, flags int) (n int, status sock.Status) {
 	if s.readShut {
 		return 0, sock.Ended
+	}
+	if flags&MsgPeek != 0 {
+		if n := min(len(p), s.app.Buffered()); n > 0 && flags&MsgTrunc != 0 {
+			return n, sock.Done // only the number counts
+		}
+		return s.app.Copy(p)
 	}
 	for {
 		a, b, status := s.app.Peek()
@@ -83,9 +88,6 @@ func (s *socket) take(p []byte, flags int) (n int, status sock.Status) {
 			copy(p[n+copy(p[n:], a):], b)
 		}
 		n += k
-		if flags&MsgPeek != 0 {
-			return n, status
-		}
 		s.app.Discard(k)
 	}
 }

@@ -59,6 +59,16 @@ func (a *App) Peek() (p, q []byte, s Status) {
 	return nil, nil, a.readState()
 }
 
+// Copy is Read that consumes nothing.
+func (a *App) Copy(p []byte) (int, Status) {
+	n := min(len(p), int(a.rx.Len()))
+	if n == 0 {
+		return 0, a.readState()
+	}
+	a.rx.CopyAt(a.rx.ReadPos(), p[:n])
+	return n, Done
+}
+
 // Discard consumes n octets that Peek has shown.
 func (a *App) Discard(n int) {
 	a.rx.Advance(a.rx.ReadPos().Add(seq.Size(n)))
