@@ -49,15 +49,39 @@ func Size[T any](n int) int { return roundUp(n*int(reflect.TypeFor[T]().Size()),
 // The conversion is valid because s is memory of ours; whole pages of it are
 // named to the kernel, and nothing else.
 func Release[T any](s []T) {
+	if pages := wholePages(s, 0); pages != nil {
+		discard(pages)
+	}
+}
+
+// smallPart is how much of an array stays on ordinary pages: what is not touched
+// at all takes no memory, and what is touched a little not a huge page.
+const smallPart = 2 << 20
+
+// Large asks the kernel for transparent huge pages where s, an array of a private
+// Region, goes beyond its first 2 MiB: for arrays that are used from the front on,
+// or everywhere. A table that grows then takes a fault for each 2 MiB instead of
+// each 4 KiB. Where the kernel has none nothing changes.
+func Large[T any](s []T) {
+	if pages := wholePages(s, smallPart); pages != nil {
+		enlarge(pages)
+	}
+}
+
+// wholePages returns the pages that lie within s, but for what they have before
+// the octet from.
+func wholePages[T any](s []T, from int) []byte {
 	if len(s) == 0 {
-		return
+		return nil
 	}
 	page := os.Getpagesize()
 	b := unsafe.Slice((*byte)(unsafe.Pointer(&s[0])), len(s)*int(unsafe.Sizeof(s[0])))
-	skip := -int(uintptr(unsafe.Pointer(&b[0]))) & (page - 1)
-	if whole := (len(b) - skip) &^ (page - 1); whole > 0 {
-		discard(b[skip : skip+whole])
+	first := from + -int(uintptr(unsafe.Pointer(&b[0])))&(page-1)
+	end := first + (len(b)-first)&^(page-1)
+	if end <= first {
+		return nil
 	}
+	return b[first:end]
 }
 
 // pointerIn returns where t, which is called path, holds a pointer, or "".

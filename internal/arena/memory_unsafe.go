@@ -76,6 +76,9 @@ func mapPrivate(size int) (memory, error) {
 // at worst they stay.
 func discard(pages []byte) { _ = unix.Madvise(pages, unix.MADV_DONTNEED) }
 
+// enlarge asks for huge pages. Without them the pages are ordinary ones.
+func enlarge(pages []byte) { _ = unix.Madvise(pages, unix.MADV_HUGEPAGE) }
+
 // hugeReason puts the failure to get huge pages into words.
 func hugeReason(err error) string {
 	if errors.Is(err, unix.ENOMEM) {

@@ -4,7 +4,9 @@ package arena
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -112,4 +114,52 @@ func TestPrivate_TakesNoMemoryBeforeTheFirstTouchAndGivesItBack(t *testing.T) {
 	}
 	Release(s[:1])
 	Release(s[:0])
+}
+
+// The front of a large array stays on ordinary pages, and so does what follows it.
+func TestLarge_AsksForHugePagesBeyondTheFirstPart(t *testing.T) {
+	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage"); err != nil {
+		t.Skip("this kernel has no transparent huge pages: ", err)
+	}
+	r := newRegion(t, 64<<20, Options{Private: true})
+	large, err := Make[uint64](r, 16<<20/8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, err := Make[uint64](r, smallPart/8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	Large(large)
+	Large(small)
+	Large(large[:0])
+	at := func(s []uint64, octet int) bool { return advised(t, uintptr(unsafe.Pointer(&s[octet/8]))) }
+	if at(large, 0) || at(large, smallPart-8) || at(small, 0) || at(small, smallPart-8) {
+		t.Error("huge pages were asked for where ordinary ones were wanted")
+	}
+	if !at(large, smallPart) || !at(large, 16<<20-8) {
+		t.Error("huge pages were not asked for")
+	}
+}
+
+// advised reports that huge pages were asked for at an address: "hg" among the
+// flags of its mapping.
+func advised(t *testing.T, address uintptr) bool {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/smaps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	within := false
+	for line := range strings.Lines(string(text)) {
+		var first, end uintptr
+		if n, _ := fmt.Sscanf(line, "%x-%x ", &first, &end); n == 2 {
+			within = first <= address && address < end
+		}
+		if flags, ok := strings.CutPrefix(line, "VmFlags:"); ok && within {
+			return slices.Contains(strings.Fields(flags), "hg")
+		}
+	}
+	t.Fatalf("nothing is mapped at %#x", address)
+	return false
 }

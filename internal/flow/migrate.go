@@ -13,9 +13,10 @@ const (
 	// cache lines, read in order.
 	migrateSlots = 16
 
-	// releaseSlots is how many emptied slots are given back at a time: 64 KiB, so
-	// that no packet waits for more than a few pages. A smaller array stays.
-	releaseSlots = 4096
+	// Emptied slots are given back by 2 MiB, which may be one page, a smaller array
+	// as a whole, and one below 64 KiB not at all.
+	releaseSlots  = 2 << 20 / 16
+	leastReleased = 64 << 10 / 16
 
 	// A table grows when it is more than fullNum/fullDen full. At three
 	// quarters a hit looks at 2.5 slots and a miss at 8.5, on average; after
@@ -70,6 +71,9 @@ func (t *Table) grow() {
 	}
 	t.old, t.next = t.cur, 0
 	t.cur = t.place(2 * n)
+	if t.use.Prepare != nil {
+		t.use.Prepare(t.cur.slots)
+	}
 }
 
 // Settle moves a few more slots of a table that is growing, so that one that
@@ -93,8 +97,8 @@ func (t *Table) migrate() {
 			t.old.remove(t.next, &t.seed)
 		}
 	}
-	if t.next%releaseSlots == 0 && t.release != nil {
-		t.release(t.old.slots[t.next-releaseSlots : t.next])
+	if n := uint64(min(len(t.old.slots), releaseSlots)); t.next%n == 0 && n >= leastReleased && t.use.Release != nil {
+		t.use.Release(t.old.slots[t.next-n : t.next])
 	}
 	if t.next == uint64(len(t.old.slots)) {
 		t.old, t.next = slotArray{}, 0

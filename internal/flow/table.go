@@ -32,24 +32,28 @@ type Table struct {
 	sink   uint32  // see Touch
 	memory []Entry // of the arrays: see place
 
-	release func([]Entry)
+	use Use
+}
+
+// Use is what a Table tells of its memory. Either may be nil.
+type Use struct {
+	Prepare func([]Entry) // it will soon touch all of these
+	Release func([]Entry) // it has emptied these, and they are zero; so they must be when they are looked at again
 }
 
 // NewTable returns an empty table for at most max connections. The seed is
 // the secret that keeps peers from choosing collisions.
 func NewTable(max int, seed [2]uint64) *Table {
-	return TableOver(make([]Entry, Entries(max)), max, seed, nil)
+	return TableOver(make([]Entry, Entries(max)), max, seed, Use{})
 }
 
 // TableOver is NewTable over memory of the caller's: Entries zero entries, of
-// which no more are touched than the table has ever needed. When it has grown,
-// release, if not nil, is told which it does not need any more; they are zero
-// then, and must be when they are looked at again.
-func TableOver(memory []Entry, max int, seed [2]uint64, release func([]Entry)) *Table {
+// which no more are touched than the table has ever needed.
+func TableOver(memory []Entry, max int, seed [2]uint64, use Use) *Table {
 	if max < 1 || max > 1<<31 || len(memory) != Entries(max) {
 		panic("flow: impossible table size")
 	}
-	t := &Table{seed: seed, max: max, memory: memory, release: release}
+	t := &Table{seed: seed, max: max, memory: memory, use: use}
 	t.cur = t.place(startSlots)
 	return t
 }

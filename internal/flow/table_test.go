@@ -242,15 +242,15 @@ func TestGrow_EndsWithoutInsertions(t *testing.T) {
 // that is being emptied.
 func TestGrow_EachArrayBeginsEmpty(t *testing.T) {
 	const limit = 60_000
-	released := 0
-	tab := TableOver(make([]Entry, Entries(limit)), limit, testSeed, func(gone []Entry) {
+	released, prepared := 0, []int(nil)
+	tab := TableOver(make([]Entry, Entries(limit)), limit, testSeed, Use{Release: func(gone []Entry) {
 		for i := range gone {
 			if gone[i] != (Entry{}) {
 				t.Fatalf("entry %d of those that are released is in use", i)
 			}
 		}
 		released += len(gone)
-	})
+	}, Prepare: func(next []Entry) { prepared = append(prepared, len(next)) }})
 	if n := len(tab.memory); n != Entries(limit) || n > 4*limit {
 		t.Errorf("memory of %d entries for %d connections", n, limit)
 	}
@@ -272,6 +272,9 @@ func TestGrow_EachArrayBeginsEmpty(t *testing.T) {
 		if &tab.cur.slots[0] == &tab.old.slots[0] {
 			t.Fatalf("the arrays of %d and %d slots overlap", before, 2*before)
 		}
+	}
+	if n := len(prepared); n != 11 || prepared[n-1] != 131072 {
+		t.Errorf("arrays of %v slots were prepared", prepared)
 	}
 	if want := 65536 + 32768 + 16384 + 8192 + 4096; released != want || tab.Slots() != 131072 {
 		t.Errorf("%d entries released, want %d; %d slots", released, want, tab.Slots())

@@ -144,7 +144,7 @@ type tables struct {
 	timers      []wheel.Node
 	pages       []ring.Page
 	touched     []slab.Index
-	release     func([]flow.Entry)
+	use         flow.Use
 }
 
 // TablesSize returns what a shard takes of Config.Tables at most.
@@ -175,8 +175,13 @@ func newTables(c *Config) (t tables, err error) {
 	take(&err, c.Tables, &t.sent, c.rangeSets()+1)
 	take(&err, c.Tables, &t.sentSlots, c.rangeSets()+1)
 	take(&err, c.Tables, &t.flows, flow.Entries(c.Connections+c.TimeWaits))
-	if c.Tables != nil {
-		t.release = arena.Release[flow.Entry]
+	if c.Tables != nil && err == nil {
+		arena.Large(t.tcbs)
+		arena.Large(t.tcbSlots)
+		arena.Large(t.timers)
+		arena.Large(t.records)
+		arena.Large(t.recordSlots)
+		t.use = flow.Use{Prepare: arena.Large[flow.Entry], Release: arena.Release[flow.Entry]}
 	}
 	return t, err
 }
