@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -514,6 +515,40 @@ func TestCores_ConnectionsWorkOnPinnedShards(t *testing.T) {
 	defer c.Close()
 	defer s.Close()
 	exchange(t, c, s)
+}
+
+// Shards that never sleep share the thread of their core, also with those of
+// other stacks, and each can go without the others.
+func TestCores_ShardsOfACoreShareItsThread(t *testing.T) {
+	threads := func() int {
+		b := make([]byte, 1<<20)
+		return strings.Count(string(b[:runtime.Stack(b, true)]), "runner.(*seat).run(")
+	}
+	pinned := func(client, server *Config) {
+		client.Cores, client.BusyPoll = []int{0}, true
+		server.Cores, server.BusyPoll = []int{0}, true
+	}
+	w, other := newWorld(t, WireConfig{Queues: 2}, pinned), newWorld(t, WireConfig{}, pinned)
+	if n := threads(); n != 1 {
+		t.Errorf("six shards of core 0 have %d threads", n)
+	}
+	c, s := w.connect(t, w.listen(t, ":80"))
+	exchange(t, c, s)
+	d, e := other.connect(t, other.listen(t, ":80"))
+	exchange(t, d, e)
+	other.client.Close()
+	other.server.Close()
+	exchange(t, c, s)
+	c.Close()
+	s.Close()
+	w.client.Close()
+	w.server.Close()
+	eventually(t, "the thread has ended", func() bool { return threads() == 0 })
+	again := newWorld(t, WireConfig{}, pinned)
+	f, g := again.connect(t, again.listen(t, ":80"))
+	exchange(t, f, g)
+	f.Close()
+	g.Close()
 }
 
 // What a benchmark does without, all parts of its stacks do without.

@@ -51,21 +51,25 @@ type loop struct {
 	poller    *poller   // nil until needed
 }
 
+// begin sets the loop up.
+func (l *loop) begin(now mono.Time, pinned bool) {
+	l.last, l.polled, l.limit = now, now, yieldRounds
+	if pinned {
+		l.limit = yieldRoundsPinned
+	}
+}
+
 // run runs the loop until Stop; it calls begun when all its goroutines are there.
 func (r *Runner) run(begun func()) {
 	awake.Add(1)
 	defer awake.Add(-1)
 	l := &r.loop
 	defer func() { l.poller.close() }()
-	l.last = r.clock.Now()
-	l.polled = l.last
 	if r.opt.Pinned {
-		l.limit = yieldRoundsPinned
 		begun()
 		r.rounds(0)
 		return
 	}
-	l.limit = yieldRounds
 	b := newBaton()
 	l.baton = b
 	var others sync.WaitGroup
@@ -85,15 +89,23 @@ func (r *Runner) run(begun func()) {
 // take turns: what one did before a yield the other goes on with after it.
 func (r *Runner) rounds(me int) {
 	for !r.stop.Load() {
-		r.input()
-		if !r.yield(me) {
+		if !r.round(me) {
 			return
 		}
-		r.output()
 	}
 	if b := r.loop.baton; b != nil {
 		b.end(me)
 	}
+}
+
+// round is one round. It is false if the loop has ended within the yield.
+func (r *Runner) round(me int) bool {
+	r.input()
+	if !r.yield(me) {
+		return false
+	}
+	r.output()
+	return true
 }
 
 func (r *Runner) input() {
