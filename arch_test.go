@@ -62,6 +62,7 @@ var layers = map[string]int{
 	"internal/wire":       2, // header formats speak of drop reasons and sequence numbers
 	"internal/arena":      1,
 	"internal/technique":  1, // what benchmarks can do without
+	"internal/cacheline":  1, // what a shard has one of lies alone
 	"scripts/picture":     9, // draws this table
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mtcp-go/mtcp"
+	"github.com/mtcp-go/mtcp/internal/cacheline"
 	"github.com/mtcp-go/mtcp/internal/door"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/shard"
@@ -89,7 +90,8 @@ func hubOf(s *mtcp.Stack) *hub {
 	core := s.Core()
 	d := &hub{core: core, log: s.Logger()}
 	all := core.Handlers(func(i int, sh *shard.Shard) shard.Handler {
-		l := &Loop{door: d, core: core, shard: sh, number: i}
+		l := cacheline.New[Loop]()
+		*l = Loop{door: d, core: core, shard: sh, number: i}
 		d.loops = append(d.loops, l)
 		return (*hooks)(l)
 	})

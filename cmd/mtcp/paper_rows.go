@@ -52,6 +52,7 @@ var (
 	gvisorVeth = rival{"gVisor netstack, Go", overVeth, byGvisor, nil, ""}
 	eventMem   = rival{"event door", inProcess, byStack, []string{"--door", "event"}, ""}
 	netMem     = rival{"net door", inProcess, byStack, []string{"--door", "net"}, ""}
+	eventSeats = rival{"event door", inProcess, byStack, []string{"--door", "event", "--cpu", "CORES"}, "never sleeps, server and client of a core on one thread"}
 	yardstick  = rival{"no stack", overMemif, byNobody, nil, ""}
 	copying    = rival{"copy()", inProcess, byNobody, nil, ""}
 
@@ -138,9 +139,9 @@ func plots() []plot {
 			Paper: "lighttpd on it 3.2 times lighttpd on Linux."},
 			servers, []task{{label: "kept", work: "http", c: 128, size: 64}, {label: "Connection: close", work: "http-close", c: 128, size: 64}}, perSecond},
 		{report.Figure{ID: "cores", Title: "One core and two", Kind: report.Bars, Unit: "transactions/s", X: "processes and shards",
-			Note:  "Server and client, a shard each on every core, joined by an in-process wire; 256 connections, kept or short. Two shards in one process share an address space, a Go scheduler and a garbage collector, two processes nothing: what the second has less than the third is what sharing costs.",
+			Note:  "Server and client, a shard each on every core, joined by an in-process wire; 256 connections a shard, kept or short. Two shards in one process share an address space, a Go scheduler and a garbage collector, two processes nothing: what the second has less than the third is what sharing costs.",
 			Paper: "1/2/4/8 cores: 0.315/0.47/0.765/1.49 million one-message connections/s."},
-			[]rival{eventMem, netMem}, coreTasks(), perSecond},
+			[]rival{eventMem, netMem, eventSeats}, coreTasks(), perSecond},
 		{report.Figure{ID: "held", Title: "Beside connections that do nothing", Kind: report.Bars, Unit: "transactions/s", X: "idle connections",
 			Note: "256 kept connections ask and are answered while so many others stand open."},
 			[]rival{eventMemif}, heldTasks(), perSecond},
@@ -186,7 +187,7 @@ func coreTasks() (all []task) {
 			{label: "1 process × 2 shards", shards: 2, together: 1},
 			{label: "2 processes × 1 shard, sum", shards: 1, together: 2},
 		} {
-			t.work, t.c, t.size, t.label = w.work, 256, 64, w.name+", "+t.label
+			t.work, t.c, t.size, t.label = w.work, 256*t.shards, 64, w.name+", "+t.label
 			all = append(all, t)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -325,15 +326,18 @@ func (w *paperWire) close() {
 // with cores of its own.
 func (p *paper) together(ctx context.Context, f *plot, t *task, r *rival) (*report.Sample, error) {
 	args := append(p.loadFlags(t), "--link", linkMem, "--queues", strconv.Itoa(t.shards))
-	args = append(args, r.flags...)
-	cores := []int{p.serverCore, p.clientCore}
+	cores, each := []int{p.serverCore, p.clientCore}, []string{strconv.Itoa(p.serverCore), strconv.Itoa(p.clientCore)}
 	if t.shards > 1 {
-		cores = []int{anyCore}
+		cores, each = []int{anyCore}, []string{each[0] + "," + each[1]}
 	}
 	reports, errs := make([]*loadReport, t.together), make([]error, t.together)
 	var all sync.WaitGroup
 	for i := range t.together {
-		all.Go(func() { reports[i], errs[i] = p.load(ctx, here{}, cores[i], args) })
+		own := slices.Clone(args)
+		for _, flag := range r.flags {
+			own = append(own, strings.ReplaceAll(flag, "CORES", each[i]))
+		}
+		all.Go(func() { reports[i], errs[i] = p.load(ctx, here{}, cores[i], own) })
 	}
 	all.Wait()
 	if err := errors.Join(errs...); err != nil {

@@ -1,5 +1,7 @@
 package flow
 
+import "github.com/mtcp-go/mtcp/internal/cacheline"
+
 // This file holds the connection table: open addressing with linear probing.
 // Four entries share a cache line, so that most lookups touch one. Deleting
 // shifts later entries back over the hole; there are no tombstones, and the
@@ -53,7 +55,8 @@ func TableOver(memory []Entry, max int, seed [2]uint64, use Use) *Table {
 	if max < 1 || max > 1<<31 || len(memory) != Entries(max) {
 		panic("flow: impossible table size")
 	}
-	t := &Table{seed: seed, max: max, memory: memory, use: use}
+	t := cacheline.New[Table]()
+	*t = Table{seed: seed, max: max, memory: memory, use: use}
 	t.cur = t.place(startSlots)
 	return t
 }

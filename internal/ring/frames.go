@@ -16,6 +16,7 @@ package ring
 import (
 	"encoding/binary"
 	"fmt"
+	"github.com/mtcp-go/mtcp/internal/cacheline"
 	"math/bits"
 )
 
@@ -49,7 +50,9 @@ func NewFrames(index *Indices, mem []byte, slotSize int) (*Frames, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Frames{ends: e, mem: mem, stride: frameStride(slotSize), slotSize: slotSize}, nil
+	f := cacheline.New[Frames]()
+	*f = Frames{ends: e, mem: mem, stride: frameStride(slotSize), slotSize: slotSize}
+	return f, nil
 }
 
 // slot returns the header and the frame's room at a position.

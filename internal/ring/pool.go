@@ -22,6 +22,7 @@ package ring
 
 import (
 	"fmt"
+	"github.com/mtcp-go/mtcp/internal/cacheline"
 	"math/bits"
 )
 
@@ -145,11 +146,13 @@ func PoolOver(mem []byte, pages []Page) (*Pool, error) {
 		return nil, fmt.Errorf("ring: pool of %d octets: want %d to %d", len(mem), spanSize, uint64(MaxMemory))
 	}
 	mem = mem[: n*spanSize : n*spanSize]
-	return &Pool{
+	p := cacheline.New[Pool]()
+	*p = Pool{
 		memory: Memory{mem: mem, twin: &Memory{mem: mem, own: true}},
 		spans:  make([]span, n+1),
 		pages:  pages[:n*pagesPerSpan],
-	}, nil
+	}
+	return p, nil
 }
 
 // Pages returns how many pages a Pool over n octets has.

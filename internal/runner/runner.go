@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/cacheline"
 	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/shard"
@@ -51,7 +52,8 @@ type Runner struct {
 //
 // An error is that of the pinning.
 func Start(s *shard.Shard, q link.Queue, mail *sock.Mailbox, clock *Clock, opt Options) (*Runner, error) {
-	r := &Runner{shard: s, queue: q, mail: mail, clock: clock, opt: opt, done: make(chan struct{})}
+	r := cacheline.New[Runner]()
+	*r = Runner{shard: s, queue: q, mail: mail, clock: clock, opt: opt, done: make(chan struct{})}
 	r.labels = pprof.WithLabels(context.Background(), pprof.Labels("mtcp_shard", strconv.Itoa(s.Config().ID)))
 	r.loop.begin(clock.Now(), opt.Pinned)
 	if opt.Pinned && opt.BusyPoll {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/mtcp-go/mtcp/internal/arena"
+	"github.com/mtcp-go/mtcp/internal/cacheline"
 	"github.com/mtcp-go/mtcp/internal/drop"
 	"github.com/mtcp-go/mtcp/internal/flow"
 	"github.com/mtcp-go/mtcp/internal/ip"
@@ -134,7 +135,8 @@ type Shard struct {
 
 // New composes a shard around a queue.
 func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.Time) (*Shard, error) {
-	s := &Shard{cfg: cfg, queue: q, info: q.Info(), events: events, mail: mail}
+	s := cacheline.New[Shard]()
+	*s = Shard{cfg: cfg, queue: q, info: q.Info(), events: events, mail: mail}
 	s.choose(&cfg)
 	blocks, err := arena.Make[sock.Block](cfg.Memory, cfg.Connections+1)
 	if err != nil {

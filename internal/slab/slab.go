@@ -11,6 +11,8 @@
 
 package slab
 
+import "github.com/mtcp-go/mtcp/internal/cacheline"
+
 // Index is the place of a slot in its array. Zero is no slot.
 type Index uint32
 
@@ -55,7 +57,9 @@ func Over[T any](items []T, slots []Slot) *Slab[T] {
 	if uint64(len(items)) > uint64(taken) || len(slots) != len(items) {
 		panic("slab: more items than indices, or not a slot for each")
 	}
-	return &Slab[T]{items: items, slots: slots}
+	s := cacheline.New[Slab[T]]()
+	*s = Slab[T]{items: items, slots: slots}
+	return s
 }
 
 // FIFO has the slab give out first what was never used, then what came back

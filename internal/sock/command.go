@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
+	"github.com/mtcp-go/mtcp/internal/cacheline"
 	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/slab"
 )
@@ -83,7 +84,9 @@ type Mailbox struct {
 // NewMailbox returns a mailbox over a ring; wake is called, from the sending
 // goroutine, when the shard sleeps.
 func NewMailbox(r *ring.MPSC[Command], wake func()) *Mailbox {
-	return &Mailbox{ring: r, wake: wake}
+	m := cacheline.New[Mailbox]()
+	*m = Mailbox{ring: r, wake: wake}
+	return m
 }
 
 // Send hands a command over. When the ring is full it yields until the shard

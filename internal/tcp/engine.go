@@ -3,6 +3,7 @@ package tcp
 import (
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/cacheline"
 	"github.com/mtcp-go/mtcp/internal/drop"
 	"github.com/mtcp-go/mtcp/internal/flow"
 	"github.com/mtcp-go/mtcp/internal/mono"
@@ -194,7 +195,8 @@ type Resources struct {
 func New(cfg Config, r Resources) *Engine {
 	cfg.WindowScale = min(max(cfg.WindowScale, 0), wire.MaxWScale)
 	cfg.SndBuf = max(cfg.SndBuf, leastBuf)
-	return &Engine{
+	e := cacheline.New[Engine]()
+	*e = Engine{
 		cfg:    cfg,
 		blocks: r.Blocks,
 		pool:   r.Pool,
@@ -212,6 +214,7 @@ func New(cfg Config, r Resources) *Engine {
 			UserTimeout: millis(cfg.UserTimeout),
 		},
 	}
+	return e
 }
 
 // Config returns the engine's configuration.

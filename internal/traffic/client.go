@@ -8,6 +8,7 @@ import (
 
 	"github.com/mtcp-go/mtcp"
 	"github.com/mtcp-go/mtcp/event"
+	"github.com/mtcp-go/mtcp/internal/cacheline"
 )
 
 // A client is the load of one shard.
@@ -112,7 +113,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 func newClient(spec *Spec, l *event.Loop) *client {
-	c := &client{
+	c := cacheline.New[client]()
+	*c = client{
 		spec: spec, loop: l, to: netip.AddrPortFrom(spec.Server, spec.port()),
 		pattern: newPattern(),
 		r:       Result{Latency: newHistogram()}, final: Result{Latency: newHistogram()},

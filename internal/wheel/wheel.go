@@ -22,6 +22,7 @@ package wheel
 import (
 	"math/bits"
 
+	"github.com/mtcp-go/mtcp/internal/cacheline"
 	"github.com/mtcp-go/mtcp/internal/mono"
 )
 
@@ -74,7 +75,8 @@ func Over(nodes []Node, now mono.Time) *Wheel {
 	if len(nodes) < Nodes(0) || len(nodes) > Nodes(maxTimers) {
 		panic("wheel: impossible number of timers")
 	}
-	w := &Wheel{pos: passed(now), nodes: nodes}
+	w := cacheline.New[Wheel]()
+	*w = Wheel{pos: passed(now), nodes: nodes}
 	for h := uint32(1); h <= heads; h++ {
 		w.nodes[h].next, w.nodes[h].prev = h, h
 	}

@@ -11,6 +11,7 @@ package mem
 //  3. Recv lends frames where they lie; Release gives the room back.
 
 import (
+	"github.com/mtcp-go/mtcp/internal/cacheline"
 	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/ring"
@@ -46,7 +47,8 @@ type Queue struct {
 var _ link.Queue = (*Queue)(nil)
 
 func newQueue(w *Wire, side, number, queues, frameLen int) *Queue {
-	return &Queue{
+	q := cacheline.New[Queue]()
+	*q = Queue{
 		info:     &w.info[side],
 		number:   number,
 		frameLen: frameLen,
@@ -55,6 +57,7 @@ func newQueue(w *Wire, side, number, queues, frameLen int) *Queue {
 		own:      make([]byte, maxBatch*frameLen),
 		sleep:    newSleep(),
 	}
+	return q
 }
 
 // Reserve lends empty frames. There is always room to write; whether there is

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/cacheline"
 	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/link/park"
 	"golang.org/x/sys/unix"
@@ -81,7 +82,8 @@ func (d *Device) open() (err error) {
 		return err
 	}
 	for i := range d.cfg.Queues {
-		q := &Queue{device: d, slave: d.cfg.Role == Slave, frame: frameSize(d.cfg.MTU), bell: -1}
+		q := cacheline.New[Queue]()
+		*q = Queue{device: d, slave: d.cfg.Role == Slave, frame: frameSize(d.cfg.MTU), bell: -1}
 		q.rx.init(q.frame, d.cfg.stride(q.frame))
 		q.tx.init(q.frame, d.cfg.stride(q.frame))
 		d.queues = append(d.queues, q)
