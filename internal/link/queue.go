@@ -3,6 +3,7 @@ package link
 import (
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/flow"
 	"github.com/mtcp-go/mtcp/internal/mono"
 )
 
@@ -88,6 +89,10 @@ type Info struct {
 	LocalPeer  bool    // peers on this machine may leave checksums unfilled
 	Queues     int     // how many queues the device has; all are bound
 	Memory     int     // octets of frames and rings that this queue has; 0: not its own
+
+	// Incoming says to which queue packets of a connection come, by receive-side
+	// scaling; nil if that is not known.
+	Incoming func(flow.Key4) int
 }
 
 // Counters are a queue's own counts, since it was opened.

@@ -85,11 +85,19 @@ func (s *Shard) newKey(k flow.Key4) (flow.Key4, sock.Errno) {
 		}
 		return k, sock.OK
 	}
-	var ok bool
-	k.LocalPort, ok = s.ports.Next(k.LocalIP, k.RemoteIP, k.RemotePort, func(p uint16) bool {
-		k.LocalPort = p
-		return s.portFree(k)
-	})
+	ok := false
+	if s.cfg.Shards > 1 && s.info.Incoming != nil { // at home, so that nothing is handed over
+		k.LocalPort, ok = s.ports.Next(k.LocalIP, k.RemoteIP, k.RemotePort, func(p uint16) bool {
+			k.LocalPort = p
+			return s.info.Incoming(k) == s.cfg.ID && s.portFree(k)
+		})
+	}
+	if !ok {
+		k.LocalPort, ok = s.ports.Next(k.LocalIP, k.RemoteIP, k.RemotePort, func(p uint16) bool {
+			k.LocalPort = p
+			return s.portFree(k)
+		})
+	}
 	if !ok {
 		s.drop(drop.PortsUsed)
 		return k, sock.NoPort

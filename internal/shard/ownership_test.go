@@ -52,9 +52,39 @@ func TestDial_ToTheOwnAddressMoreThanThereIsRoomFor(t *testing.T) {
 	}
 }
 
+// A silent device does not say to which queue a connection's packets come.
+type silent struct{ link.Queue }
+
+func (q silent) Info() link.Info {
+	i := q.Queue.Info()
+	i.Incoming = nil
+	return i
+}
+
 // The device chooses the queue of an answer: half of those to connections that
 // we opened come to the wrong shard.
 func TestHandover_AnswersFindTheShardThatDialled(t *testing.T) {
+	clients := dialFromTwoShards(t, func(q link.Queue) link.Queue { return silent{q} })
+	for i, h := range clients {
+		if h.stats().HandedOver == 0 {
+			t.Errorf("shard %d of the clients handed nothing over", i)
+		}
+	}
+}
+
+// Where it is known which queue that will be, a port is chosen for it.
+func TestDial_AnswersComeToTheShardThatDialled(t *testing.T) {
+	clients := dialFromTwoShards(t, func(q link.Queue) link.Queue { return q })
+	for i, h := range clients {
+		if n := h.stats().HandedOver; n != 0 {
+			t.Errorf("shard %d of the clients handed %d packets over", i, n)
+		}
+	}
+}
+
+// dialFromTwoShards has two shards open connections, and talk; it returns them.
+func dialFromTwoShards(t *testing.T, device func(link.Queue) link.Queue) []*station {
+	t.Helper()
 	const each = 32
 	m, err := mem.New(mem.Config{Queues: 2, RingFrames: 1 << 12})
 	must(t, err)
@@ -62,7 +92,7 @@ func TestHandover_AnswersFindTheShardThatDialled(t *testing.T) {
 	for side, addr := range []wire.IPv4{ourIP, peerIP} {
 		var both []*Shard
 		for id := range 2 {
-			h := newStation(t, m.Side(side).Queue(id), addr, limits{id: id, shards: 2}, w.now)
+			h := newStation(t, device(m.Side(side).Queue(id)), addr, limits{id: id, shards: 2}, w.now)
 			w.stations, both = append(w.stations, h), append(both, h.Shard)
 		}
 		must(t, Connect(both))
@@ -117,11 +147,7 @@ func TestHandover_AnswersFindTheShardThatDialled(t *testing.T) {
 				i, st.TCP.Retransmits, st.TCP.ResetsOut, st.Drops[drop.FrameHandover])
 		}
 	}
-	for i, h := range clients {
-		if h.stats().HandedOver == 0 {
-			t.Errorf("shard %d of the clients handed nothing over", i)
-		}
-	}
+	return clients
 }
 
 func TestStaleHandles_AreCountedAndHarmNobody(t *testing.T) {

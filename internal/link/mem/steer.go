@@ -33,8 +33,11 @@ func steer(frame []byte, n int) int {
 	if !ok {
 		return 0
 	}
-	return int(symmetric(k)%128) % n
+	return queueOf(k, n)
 }
+
+// queueOf returns the queue of a connection among n.
+func queueOf(k flow.Key4, n int) int { return int(symmetric(k)%128) % n }
 
 // symmetric is the Toeplitz hash under RSSKey. A key that repeats every 16
 // bits makes each 16-bit word of the input count alike: the hash depends only

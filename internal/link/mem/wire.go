@@ -9,6 +9,7 @@ import (
 	"math/bits"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/flow"
 	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/wire"
@@ -111,6 +112,8 @@ func New(c Config) (*Wire, error) {
 			MTU:    c.MTU,
 			Queues: c.Queues,
 			Memory: c.memory(),
+
+			Incoming: func(k flow.Key4) int { return queueOf(k, c.Queues) },
 		}
 		if w.paths[d].impaired {
 			w.info[d].Mode = "in-process, impaired"

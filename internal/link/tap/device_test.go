@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -64,7 +65,7 @@ func TestOpen_MakesTheInterfaceAndCloseRemovesIt(t *testing.T) {
 	w := newWorld(t, Config{Interface: "mine", Queues: 3, MTU: 1400})
 	i := w.d.Info()
 	want := link.Info{Name: "mine", Mode: "tap", MAC: stackMAC, MTU: 1400, TxChecksum: true, LocalPeer: true, Queues: 3, Memory: framesSize(1419) + framesSize(1414)}
-	if i != want || w.d.Queue(2).Info() != want {
+	if !reflect.DeepEqual(i, want) || !reflect.DeepEqual(w.d.Queue(2).Info(), want) {
 		t.Errorf("%+v", i)
 	}
 	k := w.kernel
