@@ -87,7 +87,9 @@ type Config struct {
 	Cores []int
 
 	// BusyPoll keeps idle shards from sleeping, each of which then takes all of a
-	// core: a round trip is spared a wake-up of some 50 µs.
+	// core: a round trip is spared a wake-up of some 50 µs. With Cores, shards of
+	// one core take turns on its thread, also those of other stacks: no handler
+	// may close a stack that has a shard on its core.
 	BusyPoll bool
 
 	TCP TCP // how TCP behaves

@@ -58,7 +58,7 @@ var Stack = Table{
 			Text: "are those that the shards' threads are pinned to, in turn. It suits handlers of package event; where goroutines use the connections each round then costs switches between threads. None leaves the shards where the Go scheduler has them.",
 		}, {
 			Name: "BusyPoll", Kind: Bool,
-			Text: "keeps idle shards from sleeping, each of which then takes all of a core: a round trip is spared a wake-up of some 50 µs.",
+			Text: "keeps idle shards from sleeping, each of which then takes all of a core: a round trip is spared a wake-up of some 50 µs. With Cores, shards of one core take turns on its thread, also those of other stacks: no handler may close a stack that has a shard on its core.",
 		},
 	},
 	Relations: []Relation{{"PortFirst", 1, "PortLast"}},
