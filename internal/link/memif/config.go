@@ -31,8 +31,8 @@ const (
 	maxShake    = 5 * time.Second // from connecting to connected
 	minRetry    = 10 * time.Millisecond
 	maxRetry    = time.Second
-	stallAfter  = 20 * time.Millisecond // a ring that was full for so long is not waited for
-	kickCheck   = time.Second           // how often a stuck kick is looked for
+	stallAfter  = 200 * time.Millisecond // a ring that was full for so long is not waited for: as long as a peer may be kept from its processor
+	kickCheck   = time.Second            // how often a stuck kick is looked for
 
 	defaultRing   = 1024
 	defaultBuffer = 2048
