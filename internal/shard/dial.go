@@ -85,24 +85,22 @@ func (s *Shard) newKey(k flow.Key4) (flow.Key4, sock.Errno) {
 		}
 		return k, sock.OK
 	}
-	ok := false
-	if s.cfg.Shards > 1 && s.info.Incoming != nil { // at home, so that nothing is handed over
-		k.LocalPort, ok = s.ports.Next(k.LocalIP, k.RemoteIP, k.RemotePort, func(p uint16) bool {
-			k.LocalPort = p
-			return s.info.Incoming(k) == s.cfg.ID && s.portFree(k)
-		})
-	}
-	if !ok {
-		k.LocalPort, ok = s.ports.Next(k.LocalIP, k.RemoteIP, k.RemotePort, func(p uint16) bool {
-			k.LocalPort = p
-			return s.portFree(k)
-		})
-	}
-	if !ok {
+	knowsHome := s.cfg.Shards > 1 && s.info.Incoming != nil
+	if !(knowsHome && s.nextPort(&k, true)) && !s.nextPort(&k, false) {
 		s.drop(drop.PortsUsed)
 		return k, sock.NoPort
 	}
 	return k, sock.OK
+}
+
+// nextPort gives k the next port that is free, or of these one by which the
+// device brings the packets to this shard, so that nothing is handed over.
+func (s *Shard) nextPort(k *flow.Key4, atHome bool) (ok bool) {
+	k.LocalPort, ok = s.ports.Next(k.LocalIP, k.RemoteIP, k.RemotePort, func(p uint16) bool {
+		k.LocalPort = p
+		return (!atHome || s.info.Incoming(*k) == s.cfg.ID) && s.portFree(*k)
+	})
+	return ok
 }
 
 // portFree says whether the 4-tuple may be used by a new connection of this
