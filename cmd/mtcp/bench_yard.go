@@ -20,16 +20,19 @@ type benchYardCmd struct {
 	Socket   string        `required:"" help:"Where the two sides meet."`
 	Echo     bool          `help:"Send back what comes, until the input ends."`
 	Copy     bool          `help:"Measure copies, with nobody at the other end."`
+	Stream   bool          `help:"One way: the side with --echo sends without end, each frame copied out of a buffer."`
 	Size     int           `default:"64" help:"Octets of a frame."`
 	Duration time.Duration `default:"500ms" help:"How long to measure each."`
 }
 
-// A yardReport is what the measuring side prints: millions a second.
-type yardReport struct{ EchoMpps, CopyMpps float64 }
+// A yardReport is what the measuring side prints: millions of frames or copies a
+// second.
+type yardReport struct{ Mpps float64 }
 
 const (
 	yardBatch  = 32
-	yardFlight = 128 // frames on their way
+	yardFlight = 128     // frames on their way
+	yardBuffer = 1 << 20 // octets, from which a stream is copied
 )
 
 // Run is one side.
@@ -38,7 +41,7 @@ func (c *benchYardCmd) Run(t *terminal) error {
 		return usageError(fmt.Sprintf("--size: a frame of %d octets is out of range (60 to 1514)", c.Size))
 	}
 	if c.Copy {
-		return json.NewEncoder(t.out).Encode(yardReport{CopyMpps: yardCopy(c.Size, c.Duration)})
+		return json.NewEncoder(t.out).Encode(yardReport{yardCopy(c.Size, c.Duration)})
 	}
 	up := make(chan struct{}, 1)
 	role := memif.Slave
@@ -63,6 +66,10 @@ func (c *benchYardCmd) Run(t *terminal) error {
 	if c.Echo {
 		ended := make(chan struct{})
 		go func() { defer close(ended); io.Copy(io.Discard, os.Stdin) }() // the parent closes it
+		if c.Stream {
+			yardSource(d.Queue(0), c.Size, ended)
+			return nil
+		}
 		yardEcho(d.Queue(0), ended)
 		return nil
 	}
@@ -71,7 +78,11 @@ func (c *benchYardCmd) Run(t *terminal) error {
 	case <-time.After(startPatience):
 		return errors.New("nobody at the other end of the yardstick")
 	}
-	return json.NewEncoder(t.out).Encode(yardReport{EchoMpps: yardMeasure(d.Queue(0), c.Size, c.Duration)})
+	measure := yardMeasure
+	if c.Stream {
+		measure = yardSink
+	}
+	return json.NewEncoder(t.out).Encode(yardReport{measure(d.Queue(0), c.Size, c.Duration)})
 }
 
 // yardEcho sends back all frames.
@@ -128,6 +139,48 @@ func yardMeasure(q *memif.Queue, size int, d time.Duration) float64 {
 			k := q.Recv(0, rx[:])
 			q.Release(rx[:k])
 			n, out = n+k, out-k
+		}
+	}
+	return float64(n) / time.Since(begin).Seconds() / 1e6
+}
+
+// yardSource sends frames without end, each copied out of a buffer.
+func yardSource(q *memif.Queue, size int, ended <-chan struct{}) {
+	var tx [yardBatch]link.Frame
+	from, at := make([]byte, yardBuffer), 0
+	for {
+		m := q.Reserve(tx[:]) // without a peer, too
+		if isClosed(ended) {
+			return
+		}
+		for i := range m {
+			if at+size > len(from) {
+				at = 0
+			}
+			tx[i].Bytes = tx[i].Bytes[:copy(tx[i].Bytes, from[at:at+size])]
+			at += size
+		}
+		if m > 0 {
+			q.Send(0, tx[:m])
+		}
+	}
+}
+
+// yardSink takes frames without a look at them, and returns millions of that size a
+// second.
+func yardSink(q *memif.Queue, size int, d time.Duration) float64 {
+	var rx [yardBatch]link.Frame
+	n := 0
+	begin := time.Now()
+	for time.Since(begin) < d {
+		for range 64 { // between two looks at the clock
+			k := q.Recv(0, rx[:])
+			for _, f := range rx[:k] {
+				if len(f.Bytes) == size {
+					n++
+				}
+			}
+			q.Release(rx[:k])
 		}
 	}
 	return float64(n) / time.Since(begin).Seconds() / 1e6

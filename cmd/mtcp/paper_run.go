@@ -368,8 +368,9 @@ func (p *paper) yard(ctx context.Context, t *task, r *rival) (*report.Sample, er
 	args := []string{"bench", "yard", "--socket", filepath.Join(p.dir, "yard"), "--size", strconv.Itoa(t.size)}
 	if r.link == inProcess {
 		text, err := output(ctx, here{}, p.clientCore, executable(), append(args, "--copy", "--duration", yardDuration.String())...)
-		return yardSample(text, err, func(y *yardReport) float64 { return y.CopyMpps })
+		return yardSample(text, err)
 	}
+	args = append(args, r.flags...)
 	echo := exec.CommandContext(ctx, executable(), append(args, "--echo")...)
 	stdin, err := echo.StdinPipe()
 	if err != nil {
@@ -383,10 +384,10 @@ func (p *paper) yard(ctx context.Context, t *task, r *rival) (*report.Sample, er
 	if e := echo.Wait(); err == nil {
 		err = e
 	}
-	return yardSample(text, err, func(y *yardReport) float64 { return y.EchoMpps })
+	return yardSample(text, err)
 }
 
-func yardSample(text string, err error, of func(*yardReport) float64) (*report.Sample, error) {
+func yardSample(text string, err error) (*report.Sample, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -394,5 +395,5 @@ func yardSample(text string, err error, of func(*yardReport) float64) (*report.S
 	if err := json.Unmarshal([]byte(text), y); err != nil {
 		return nil, err
 	}
-	return &report.Sample{Value: of(y)}, nil
+	return &report.Sample{Value: y.Mpps}, nil
 }

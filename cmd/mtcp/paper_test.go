@@ -184,7 +184,7 @@ func TestPaper_MeasuresOverMemifWithoutRights(t *testing.T) {
 		t.Skipf("needs two cores: there are %d", n)
 	}
 	r, _ := paperRun(t, options{env: []string{dropEnv + "=rights"}}, "--figure", "yardstick", "--figure", "accept", "--figure", "latency")
-	checkMeasured(t, r, 3, 2+4+2)
+	checkMeasured(t, r, 3, 3+4+2)
 	seen := false
 	for _, l := range r.LeftOut {
 		seen = seen || strings.HasPrefix(l.Row, "Short connections: veth: kernel") && strings.Contains(l.Why, "CAP_")
