@@ -20,11 +20,13 @@ import (
 const spinRounds = 32
 
 // yieldRounds is how many rounds pass, at most, before other goroutines may run
-// whom the shard has not readied itself. A yield costs as much as a segment; on a
-// thread of the shard's own it costs two switches between threads.
+// whom the shard has not readied itself. A yield costs as much as a segment. On a
+// thread of the shard's own it costs two switches between threads, some 40 µs:
+// there they wait for yieldEvery, or run on another processor if there is one.
 const (
 	yieldRounds       = 16
 	yieldRoundsPinned = 1024
+	yieldEvery        = time.Millisecond
 )
 
 // maxSleep bounds a sleep, so that a lost wake-up would cost time and not
@@ -42,6 +44,7 @@ var awake atomic.Int32
 type loop struct {
 	now, last mono.Time // of the present round, and of the one before
 	polled    mono.Time // when the scheduler was last known to look, or to be free to
+	yielded   mono.Time // pinned: when others last had their turn
 	worked    bool      // the last round had something to do
 	busy      bool      // the present one has
 	idle      int       // rounds without
@@ -53,7 +56,7 @@ type loop struct {
 
 // begin sets the loop up.
 func (l *loop) begin(now mono.Time, pinned bool) {
-	l.last, l.polled, l.limit = now, now, yieldRounds
+	l.last, l.polled, l.yielded, l.limit = now, now, now, yieldRounds
 	if pinned {
 		l.limit = yieldRoundsPinned
 	}
@@ -122,13 +125,16 @@ func (r *Runner) input() {
 // whoever there is. It is false if the loop has ended meanwhile.
 func (r *Runner) yield(me int) bool {
 	l := &r.loop
-	if l.unyielded++; !r.shard.Woke() && l.unyielded < l.limit {
+	woke := r.shard.Woke()
+	if l.unyielded++; !woke && l.unyielded < l.limit {
 		return true
 	}
 	l.unyielded = 0
 	switch {
+	case l.baton == nil && !woke && !r.othersWait():
 	case l.baton == nil:
 		r.shard.WakeLast()
+		l.yielded = l.now
 		runtime.Gosched()
 	case r.mustPoll():
 		r.shard.WakeLast()
@@ -138,6 +144,13 @@ func (r *Runner) yield(me int) bool {
 		return l.baton.pass(me, last, why)
 	}
 	return true
+}
+
+// othersWait reports that there may be goroutines who find no processor, and for
+// long enough.
+func (r *Runner) othersWait() bool {
+	l := &r.loop
+	return l.now.Sub(l.yielded) >= yieldEvery && int(awake.Load()) >= runtime.GOMAXPROCS(0)
 }
 
 // mustPoll reports that loops may have kept the scheduler from looking at kernel

@@ -42,10 +42,12 @@ type Queue struct {
 	txAt     uint16 // the index of the next one to send
 	txFree   uint16 // known to be free from there
 	cut      bool   // the rest of a packet that was dropped is to come
+	unrung   bool   // published, and not looked yet whether the peer sleeps
 	warmed   byte   // what warm has read, so that it is read
 	now      mono.Time
 	fullFrom mono.Time // when the transmit ring was first seen full, 0 if it is not
 	rx, tx   frames
+	fence    atomic.Uint32 // never changed: adding to it orders memory
 	counters link.Counters
 	bell     int // an epoll descriptor, which tells when the peer rings
 	edges    [4]unix.EpollEvent
@@ -61,7 +63,8 @@ var _ link.Queue = (*Queue)(nil)
 // begin starts with the rings that were adopted. They are empty; a slave gives
 // the master its buffers.
 func (q *Queue) begin() {
-	q.rxAt, q.txAt, q.txFree, q.cut, q.fullFrom = 0, 0, 0, false, 0
+	q.rxAt, q.txAt, q.txFree, q.fullFrom = 0, 0, 0, 0
+	q.cut, q.unrung = false, false
 	p := &q.pair
 	// An edge for every kick: the counter behind it is never read.
 	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET&0xffffffff, Fd: int32(p.rxBell)}
@@ -87,8 +90,16 @@ func (q *Queue) Recv(now mono.Time, rx []link.Frame) int {
 	if q.peer == nil {
 		return 0
 	}
+	if q.unrung {
+		q.ring()
+	}
 	waiting := q.arrivals()
 	if waiting == 0 {
+		if q.peer != nil {
+			// What comes next is then seen at once with its descriptor and its
+			// packet: they are fetched from the other core all together.
+			q.warm(q.rxAt, 1)
+		}
 		return 0
 	}
 	if room := q.rx.free(); len(rx) > room {

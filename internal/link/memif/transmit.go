@@ -5,7 +5,7 @@ package memif
 //  1. Reserve lends memory of ours, for as many frames as the peer has room;
 //  2. Send copies each frame into the peer's next buffer and describes it;
 //  3. the index is published, once for the batch;
-//  4. the peer is rung for, unless it says that it polls.
+//  4. the peer is rung for, unless it says that it polls: see wait.go.
 //
 // There is no chain: what does not fit into one buffer is dropped and counted.
 
@@ -22,6 +22,9 @@ import (
 func (q *Queue) Reserve(tx []link.Frame) int {
 	if q.turn.Load() != q.seen {
 		q.adopt()
+	}
+	if q.unrung {
+		q.ring()
 	}
 	n := min(len(tx), framesPerDirection)
 	if q.peer != nil && int(q.txFree) < n {
@@ -99,11 +102,21 @@ func (q *Queue) Send(now mono.Time, tx []link.Frame) {
 	q.txAt = at
 	q.counters.TxFrames += uint64(n)
 	q.counters.TxOctets += uint64(octets)
+	polls := q.pair.tx.masked()
 	if q.slave {
 		q.pair.tx.storeHead(at)
 	} else {
 		q.pair.tx.storeTail(at)
 	}
+	if q.unrung = true; !polls {
+		q.ring()
+	}
+}
+
+// ring rings for the peer if it sleeps.
+func (q *Queue) ring() {
+	q.unrung = false
+	q.fence.Add(0)
 	if !q.pair.tx.masked() {
 		q.kick()
 	}

@@ -3,7 +3,9 @@ package memif
 // Sleeping and waking. While the shard polls, the receive ring says so, and
 // nobody rings. Before a sleep it says the contrary, and then the ring is looked
 // at once more; the sender publishes first and then looks whether to ring. So one
-// of the two sees the other.
+// of the two sees the other. Between publication and look there must be a fence,
+// which waits for the other core: if the peer was seen to poll, the look is put
+// off until the next call, when there is nothing to wait for any more.
 //
 //	peer's event descriptor --(edges, while adopted)--> bell (epoll) --> park
 //
@@ -34,6 +36,9 @@ func (q *Queue) due() bool { return q.peer != nil && q.arrivals() != 0 }
 // called, or d has passed.
 func (q *Queue) Wait(d time.Duration) {
 	if q.peer != nil {
+		if q.unrung {
+			q.ring()
+		}
 		q.pair.rx.mask(false)
 	}
 	slept := q.sleeper.Wait(d)

@@ -71,6 +71,33 @@ func TestSend_DoesNotRingForAPeerThatPolls(t *testing.T) {
 	})
 }
 
+// The peer may go to sleep in the moment in which Send publishes, and neither see
+// what came nor be seen asleep: whatever the sender does next looks again.
+func TestSend_RingsLaterForAPeerThatHasJustGoneToSleep(t *testing.T) {
+	var frames [1]link.Frame
+	for name, next := range map[string]func(q *Queue){
+		"Recv":    func(q *Queue) { q.Recv(clock, frames[:]) },
+		"Reserve": func(q *Queue) { q.Reserve(frames[:]) },
+		"Wait":    func(q *Queue) { q.Wait(0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			directions(t, nil, func(t *testing.T, from, to *end) {
+				a, b := from.Queue(0), to.Queue(0)
+				settled(a, b)
+				transmit(a, make([]byte, 60)) // while b polls
+				b.pair.rx.mask(false)
+				next(a)
+				if n := a.Counters().TxKicks; n != 1 {
+					t.Fatalf("%d kicks for a peer that sleeps", n)
+				}
+				if next(a); a.Counters().TxKicks != 1 {
+					t.Error("it was rung for twice")
+				}
+			})
+		})
+	}
+}
+
 func TestWait_DoesNotSleepWhenThereIsSomething(t *testing.T) {
 	directions(t, nil, func(t *testing.T, from, to *end) {
 		a, b := from.Queue(0), to.Queue(0)
