@@ -7,6 +7,7 @@
 # make packetdrill  the library that puts a shard behind packetdrill (needs a C compiler): scripts/packetdrill
 # make packetimpact the host that gVisor's packetimpact programs test: scripts/packetimpact
 # make build   the command, static, as build/mtcp
+# make pgo     record anew the profile with which it is compiled (two cores, a minute)
 # make picture draw docs/architecture.svg anew from the code
 
 GO         ?= go
@@ -14,16 +15,22 @@ FUZZ_TIME  ?= 5s
 BENCH_ARGS ?=
 PAPER_ARGS ?=
 
+# What is tested is compiled without the profile, which would compile all twice.
+export GOFLAGS := $(GOFLAGS) -pgo=off
+
 # The examples are a module of their own, and so are the peers of benchmarks and
 # what speaks gRPC to gVisor's programs, so that what they need weighs nothing on
 # who uses the stack.
 MODULES := . examples bench/gvisor conformance/packetimpact
 
 .DEFAULT_GOAL := build
-.PHONY: packetdrill packetimpact build demo check format vet staticcheck test fuzz planted plain race bench clean
+.PHONY: packetdrill packetimpact build pgo demo check format vet staticcheck test fuzz planted plain race bench clean
 
 build:
-	@CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -o build/mtcp ./cmd/mtcp
+	@CGO_ENABLED=0 $(GO) build -pgo=auto -buildvcs=false -trimpath -o build/mtcp ./cmd/mtcp
+
+pgo:
+	@scripts/pgo.sh
 
 packetdrill:
 	@mkdir -p build/packetdrill
