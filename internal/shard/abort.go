@@ -4,20 +4,33 @@ import (
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/slab"
 	"github.com/mtcp-go/mtcp/internal/sock"
+	"github.com/mtcp-go/mtcp/internal/tcp"
 )
 
 // Drain refuses new connections from now on. Shard's goroutine only.
 func (s *Shard) Drain() { s.draining = true }
 
-// AbortAll resets every connection for a reason. Applications that hold one find
-// it broken; the slot stays theirs until they let go. They can dial no more.
-// Shard's goroutine only.
-func (s *Shard) AbortAll(why sock.Errno, now mono.Time) {
-	s.draining, s.over = true, why
+// End refuses new connections, dialled ones too, from now on, and has whatever
+// breaks a connection told as why: the first to be reset may be the peer of another
+// on this stack. Shard's goroutine only.
+func (s *Shard) End(why sock.Errno) { s.draining, s.over = true, why }
+
+// broke is what an application is told of a connection that broke, OK if it did not.
+func (s *Shard) broke(t *tcp.TCB) sock.Errno {
+	why := t.Errno()
+	if why != sock.OK && s.over != sock.OK {
+		return s.over
+	}
+	return why
+}
+
+// AbortAll, after End, resets every connection. Applications that hold one find
+// it broken; the slot stays theirs until they let go. Shard's goroutine only.
+func (s *Shard) AbortAll(now mono.Time) {
 	for i := slab.Index(1); i <= s.tcbs.High(); i++ {
 		if s.tcbs.InUse(i) {
 			t := s.tcbs.At(i)
-			s.engine.Kill(t, why)
+			s.engine.Kill(t, s.over)
 			s.touch(t)
 		}
 	}

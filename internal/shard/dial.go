@@ -141,7 +141,7 @@ func (s *Shard) dialFailed(t *tcp.TCB, i slab.Index) {
 		return
 	}
 	delete(s.dials, i)
-	why := t.Errno()
+	why := s.broke(t)
 	if why == sock.OK {
 		why = sock.Aborted
 	}

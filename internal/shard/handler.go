@@ -310,7 +310,7 @@ func (s *Shard) Set(i slab.Index, o sock.Option, v uint64) {
 }
 
 // Errno returns why the connection broke.
-func (s *Shard) Errno(i slab.Index) sock.Errno { return s.tcbs.At(i).Errno() }
+func (s *Shard) Errno(i slab.Index) sock.Errno { return s.broke(s.tcbs.At(i)) }
 
 // Key returns the connection's addresses and ports.
 func (s *Shard) Key(i slab.Index) flow.Key4 { return s.tcbs.At(i).Key() }

@@ -129,7 +129,7 @@ func (s *Shard) wake(t *tcp.TCB, i slab.Index, v tcp.Verdict) {
 		who |= sock.ReadParked | sock.UrgentParked
 	}
 	if v&tcp.Broke != 0 {
-		b.Break(t.Errno())
+		b.Break(s.broke(t))
 		who |= sock.ReadParked | sock.WriteParked | sock.UrgentParked
 	}
 	if bits|who == 0 {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/mtcp-go/mtcp/internal/link/mem"
+	"github.com/mtcp-go/mtcp/internal/mono"
+	"github.com/mtcp-go/mtcp/internal/shard"
 	"github.com/mtcp-go/mtcp/internal/sock"
 )
 
@@ -124,5 +126,28 @@ func TestClose_GivesMemoryBackAfterTheLastConnection(t *testing.T) {
 	}
 	client, _ := a.App(&c)
 	client.Close(false)
+	a.Done()
+}
+
+// Of two ends on this stack the one may be reset by the other's end, before the
+// stack has come to it. It is told why the stack ends nevertheless.
+func TestFail_ResetsAmongOursDoNotHideTheReason(t *testing.T) {
+	a, _ := pair(t, mem.Config{})
+	l, err := a.Listen(netip.MustParseAddrPort("0.0.0.0:80"), 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := a.Dial(context.Background(), netip.AddrPort{}, netip.MustParseAddrPort("10.0.0.1:80"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, _ := a.App(&c)
+	a.call(0, func(sh *shard.Shard, _ mono.Time) { sh.End(sock.LinkGone) })
+	l.Close() // nobody has accepted it
+	eventually(t, "the connection is broken", func() bool { return app.Block.Errno() != sock.OK })
+	if why := app.Block.Errno(); why != sock.LinkGone {
+		t.Errorf("it was told %v", why)
+	}
+	app.Close(false)
 	a.Done()
 }

@@ -259,11 +259,14 @@ func (s *Stack) close(why sock.Errno) error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
+	for i := range s.shards {
+		s.call(i, func(sh *shard.Shard, _ mono.Time) { sh.End(why) })
+	}
 	for _, l := range s.allListeners() {
 		l.Close()
 	}
 	for i := range s.shards {
-		s.call(i, func(sh *shard.Shard, now mono.Time) { sh.AbortAll(why, now) })
+		s.call(i, func(sh *shard.Shard, now mono.Time) { sh.AbortAll(now) })
 	}
 	for i := range s.shards {
 		s.flush(i)
