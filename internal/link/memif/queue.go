@@ -63,8 +63,7 @@ var _ link.Queue = (*Queue)(nil)
 // begin starts with the rings that were adopted. They are empty; a slave gives
 // the master its buffers.
 func (q *Queue) begin() {
-	q.rxAt, q.txAt, q.txFree, q.fullFrom = 0, 0, 0, 0
-	q.cut, q.unrung = false, false
+	q.rxAt, q.txAt, q.txFree, q.cut, q.fullFrom = 0, 0, 0, false, 0
 	p := &q.pair
 	// An edge for every kick: the counter behind it is never read.
 	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET&0xffffffff, Fd: int32(p.rxBell)}

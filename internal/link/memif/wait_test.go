@@ -98,6 +98,32 @@ func TestSend_RingsLaterForAPeerThatHasJustGoneToSleep(t *testing.T) {
 	}
 }
 
+// Nobody is rung for whose memory has gone since.
+func TestSend_DoesNotRingForAPeerThatHasGone(t *testing.T) {
+	var frames [1]link.Frame
+	for name, next := range map[string]func(q *Queue){
+		"Recv":    func(q *Queue) { q.Recv(clock, frames[:]) },
+		"Reserve": func(q *Queue) { q.Reserve(frames[:]) },
+		"Wait":    func(q *Queue) { q.Wait(0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			directions(t, nil, func(t *testing.T, from, to *end) {
+				a := from.Queue(0)
+				settled(a, to.Queue(0))
+				transmit(a, make([]byte, 60)) // while b polls
+				to.Close()
+				from.expect(false)
+				next(a)
+				next(a) // Wait lets go of nobody
+				a.Reserve(frames[:])
+				if a.peer != nil || a.unrung {
+					t.Errorf("peer %v, to be rung for: %v", a.peer, a.unrung)
+				}
+			})
+		})
+	}
+}
+
 func TestWait_DoesNotSleepWhenThereIsSomething(t *testing.T) {
 	directions(t, nil, func(t *testing.T, from, to *end) {
 		a, b := from.Queue(0), to.Queue(0)
