@@ -15,6 +15,10 @@ import (
 // have to send: a quarter of the batch. The others take what is left.
 const cookieShare = batch / 4
 
+// cookieRow is how many rounds in a row find a whole batch before only some of it
+// is answered: a burst is no flood, and the device's ring holds as much again.
+const cookieRow = 8
+
 // wantsCookie reports that a SYN to l gets a cookie, not a connection.
 func (s *Shard) wantsCookie(l *listener) bool {
 	switch s.cfg.TCP.Cookies {
@@ -33,11 +37,11 @@ func (s *Shard) takesCookies(l *listener, now mono.Time) bool {
 	return l.cookieAt.IsSet() && now.Sub(l.cookieAt) < tcp.CookieLife
 }
 
-// sendCookie answers a SYN. When more frames wait at the device than a round takes
-// only some are answered: an answer costs more than what it answers, and what the
+// sendCookie answers a SYN. When the device has had more frames than a round takes
+// for a while, only some are answered: an answer costs more than what it answers, and what the
 // device would lose meanwhile is everybody's.
 func (s *Shard) sendCookie(a *arrival, l *listener, now mono.Time) {
-	if s.isCrowded && s.engine.Cookies() >= cookieShare {
+	if s.row > cookieRow && s.engine.Cookies() >= cookieShare {
 		s.drop(drop.CookieLimit)
 		return
 	}

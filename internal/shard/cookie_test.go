@@ -319,13 +319,13 @@ func TestCookie_AFloodLeavesRoomInTheBatch(t *testing.T) {
 	}
 }
 
-// A round that finds a whole batch waiting answers less than it is asked, and so
-// costs less than a round of answers.
-func TestCookie_ACrowdedRoundAnswersAShare(t *testing.T) {
+// When round after round has found a whole batch waiting, the next answers less than
+// it is asked, and so costs less than a round of answers; a burst is answered.
+func TestCookie_CrowdedRoundsInARowAnswerAShare(t *testing.T) {
 	w, h := alone(t, limits{backlog: 4, tcp: cookies(tcp.CookiesAlways)})
 	h.listen(t, 4)
 	w.knock(900, nil) // the neighbour is known
-	for _, x := range []struct{ syns, answers int }{{batch - 1, batch - 1}, {batch, cookieShare}} {
+	for _, x := range []struct{ syns, answers int }{{cookieRow * batch, cookieRow * batch}, {(cookieRow + 1) * batch, cookieRow*batch + cookieShare}} {
 		for i := range x.syns {
 			w.inject(toUs(uint16(1000+i), wire.SYN))
 		}
