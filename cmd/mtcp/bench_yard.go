@@ -22,6 +22,7 @@ type benchYardCmd struct {
 	Copy     bool          `help:"Measure copies, with nobody at the other end."`
 	Stream   bool          `help:"One way: the side with --echo sends without end, each frame copied out of a buffer."`
 	Size     int           `default:"64" help:"Octets of a frame."`
+	Flight   int           `default:"128" help:"Frames on their way at a time."`
 	Duration time.Duration `default:"500ms" help:"How long to measure each."`
 }
 
@@ -31,7 +32,6 @@ type yardReport struct{ Mpps float64 }
 
 const (
 	yardBatch  = 32
-	yardFlight = 128     // frames on their way
 	yardBuffer = 1 << 20 // octets, from which a stream is copied
 )
 
@@ -39,6 +39,9 @@ const (
 func (c *benchYardCmd) Run(t *terminal) error {
 	if c.Size < 60 || c.Size > 1514 {
 		return usageError(fmt.Sprintf("--size: a frame of %d octets is out of range (60 to 1514)", c.Size))
+	}
+	if c.Flight < 1 {
+		return usageError(fmt.Sprintf("--flight: %d frames on their way is out of range (1 or more)", c.Flight))
 	}
 	if c.Copy {
 		return json.NewEncoder(t.out).Encode(yardReport{yardCopy(c.Size, c.Duration)})
@@ -78,11 +81,13 @@ func (c *benchYardCmd) Run(t *terminal) error {
 	case <-time.After(startPatience):
 		return errors.New("nobody at the other end of the yardstick")
 	}
-	measure := yardMeasure
+	r := yardReport{}
 	if c.Stream {
-		measure = yardSink
+		r.Mpps = yardSink(d.Queue(0), c.Size, c.Duration)
+	} else {
+		r.Mpps = yardMeasure(d.Queue(0), c.Size, c.Flight, c.Duration)
 	}
-	return json.NewEncoder(t.out).Encode(yardReport{measure(d.Queue(0), c.Size, c.Duration)})
+	return json.NewEncoder(t.out).Encode(r)
 }
 
 // yardEcho sends back all frames.
@@ -120,14 +125,14 @@ func isClosed(c <-chan struct{}) bool {
 
 // yardMeasure keeps frames on their way, and returns millions a second that came
 // back.
-func yardMeasure(q *memif.Queue, size int, d time.Duration) float64 {
+func yardMeasure(q *memif.Queue, size, flight int, d time.Duration) float64 {
 	var tx, rx [yardBatch]link.Frame
 	n, out := 0, 0
 	begin := time.Now()
 	for time.Since(begin) < d {
 		for range 64 { // between two looks at the clock
-			if out < yardFlight {
-				k := q.Reserve(tx[:])
+			if out < flight {
+				k := q.Reserve(tx[:min(yardBatch, flight-out)])
 				for i := range k {
 					tx[i].Bytes = tx[i].Bytes[:size]
 				}

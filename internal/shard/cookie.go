@@ -41,7 +41,7 @@ func (s *Shard) takesCookies(l *listener, now mono.Time) bool {
 // for a while, only some are answered: an answer costs more than what it answers, and what the
 // device would lose meanwhile is everybody's.
 func (s *Shard) sendCookie(a *arrival, l *listener, now mono.Time) {
-	if s.row > cookieRow && s.engine.Cookies() >= cookieShare {
+	if s.crowded > cookieRow && s.engine.Cookies() >= cookieShare {
 		s.drop(drop.CookieLimit)
 		return
 	}

@@ -51,14 +51,7 @@ const crowdedRounds = 32
 // mayBeThere reports that more is waiting in the device than a batch: what
 // timers miss may be among it. A shard that was kept from its processor for a
 // while would otherwise send again what has long been acknowledged.
-func (s *Shard) mayBeThere() bool {
-	if !s.isCrowded || s.crowded == crowdedRounds {
-		s.crowded = 0
-		return false
-	}
-	s.crowded++
-	return true
-}
+func (s *Shard) mayBeThere() bool { return s.crowded%(crowdedRounds+1) != 0 }
 
 // publish tells applications the news of every touched connection.
 func (s *Shard) publish(now mono.Time) {

@@ -35,9 +35,8 @@ type arrival struct {
 func (s *Shard) receive(now mono.Time) int {
 	s.searches = 0
 	n := s.queue.Recv(now, s.rx[:s.frameMax])
-	s.isCrowded = n == s.frameMax
-	if s.row++; !s.isCrowded {
-		s.row = 0
+	if s.crowded++; n < s.frameMax {
+		s.crowded = 0
 	}
 	if n > 0 {
 		s.counters.RxBatches++

@@ -121,9 +121,7 @@ type Shard struct {
 	draining  bool
 	over      sock.Errno          // why everything was aborted, and nothing is opened any more
 	isDown    bool                // the link: what is sent is lost
-	isCrowded bool                // the device had a whole batch or more
-	row       int                 // rounds like that, one after the other
-	crowded   int                 // rounds in a row without timers because of that
+	crowded   uint32              // rounds in a row in which the device had a whole batch or more
 	isStalled bool                // the device had no frame for what was to be sent last
 	sums      bool                // the engine sums what it writes
 	frameMax  int                 // frames in a batch

@@ -100,14 +100,7 @@ func TestClose_SecondCallWaitsForTheFirst(t *testing.T) {
 
 func TestClose_GivesMemoryBackAfterTheLastConnection(t *testing.T) {
 	a, b := pair(t, mem.Config{})
-	l, err := b.Listen(netip.MustParseAddrPort("0.0.0.0:80"), 4)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := a.Dial(context.Background(), netip.AddrPort{}, netip.MustParseAddrPort("10.0.0.2:80"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, l := dialled(t, a, b, "10.0.0.2")
 	<-l.Ready()
 	var accepted sock.Accepted
 	if !l.TryAccept(&accepted) {
@@ -133,14 +126,7 @@ func TestClose_GivesMemoryBackAfterTheLastConnection(t *testing.T) {
 // stack has come to it. It is told why the stack ends nevertheless.
 func TestFail_ResetsAmongOursDoNotHideTheReason(t *testing.T) {
 	a, _ := pair(t, mem.Config{})
-	l, err := a.Listen(netip.MustParseAddrPort("0.0.0.0:80"), 8)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := a.Dial(context.Background(), netip.AddrPort{}, netip.MustParseAddrPort("10.0.0.1:80"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, l := dialled(t, a, a, "10.0.0.1")
 	app, _ := a.App(&c)
 	a.call(0, func(sh *shard.Shard, _ mono.Time) { sh.End(sock.LinkGone) })
 	l.Close() // nobody has accepted it

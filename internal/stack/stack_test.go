@@ -53,16 +53,23 @@ func pairOf(t *testing.T, c mem.Config, change func(*Config)) (a, b *Stack) {
 	return stacks[0], stacks[1]
 }
 
-func TestDialAcceptAndTransfer(t *testing.T) {
-	a, b := pair(t, mem.Config{})
+// dialled has a dial a port on which b, whose address that is, has begun to listen.
+func dialled(t *testing.T, a, b *Stack, address string) (sock.Accepted, *Listener) {
+	t.Helper()
 	l, err := b.Listen(netip.MustParseAddrPort("0.0.0.0:80"), 16)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := a.Dial(context.Background(), netip.AddrPort{}, netip.MustParseAddrPort("10.0.0.2:80"))
+	c, err := a.Dial(context.Background(), netip.AddrPort{}, netip.AddrPortFrom(netip.MustParseAddr(address), 80))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c, l
+}
+
+func TestDialAcceptAndTransfer(t *testing.T) {
+	a, b := pair(t, mem.Config{})
+	c, l := dialled(t, a, b, "10.0.0.2")
 	var acc sock.Accepted
 	for !l.TryAccept(&acc) {
 		<-l.Ready()

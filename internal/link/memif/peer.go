@@ -119,7 +119,7 @@ func (q *Queue) letGo() {
 	if q.pair.rxBell >= 0 {
 		_ = unix.EpollCtl(q.bell, unix.EPOLL_CTL_DEL, q.pair.rxBell, nil)
 	}
-	q.pair, q.peer, q.unrung = pair{}, nil, false
+	q.pair, q.peer, q.kickDue = pair{}, nil, false
 	if p.release() != nil {
 		q.drops.leaked.Add(1)
 	}

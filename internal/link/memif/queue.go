@@ -42,7 +42,7 @@ type Queue struct {
 	txAt     uint16 // the index of the next one to send
 	txFree   uint16 // known to be free from there
 	cut      bool   // the rest of a packet that was dropped is to come
-	unrung   bool   // published, and not looked yet whether the peer sleeps
+	kickDue  bool   // published, and not looked yet whether the peer sleeps
 	warmed   byte   // what warm has read, so that it is read
 	now      mono.Time
 	fullFrom mono.Time // when the transmit ring was first seen full, 0 if it is not
@@ -89,8 +89,8 @@ func (q *Queue) Recv(now mono.Time, rx []link.Frame) int {
 	if q.peer == nil {
 		return 0
 	}
-	if q.unrung {
-		q.ring()
+	if q.kickDue {
+		q.kickIfAsleep()
 	}
 	waiting := q.arrivals()
 	if waiting == 0 {

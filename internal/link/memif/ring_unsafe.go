@@ -94,7 +94,7 @@ func (r *ring) loadTail() uint16 { return uint16(r.tail.Load()) }
 
 // inOrder says that a processor's stores are seen in their order, and that a store
 // of 16 bits leaves its neighbours alone: to publish, a plain store will do, which
-// waits for nobody. What an atomic one does besides, a fence, is Queue.ring's business.
+// waits for nobody. What an atomic one does besides, a fence, is Queue.kickIfAsleep's business.
 const inOrder = runtime.GOARCH == "amd64"
 
 // storeHead publishes what was written before. It is of the side that owns

@@ -23,8 +23,8 @@ func (q *Queue) Reserve(tx []link.Frame) int {
 	if q.turn.Load() != q.seen {
 		q.adopt()
 	}
-	if q.unrung {
-		q.ring()
+	if q.kickDue {
+		q.kickIfAsleep()
 	}
 	n := min(len(tx), framesPerDirection)
 	if q.peer != nil && int(q.txFree) < n {
@@ -108,14 +108,14 @@ func (q *Queue) Send(now mono.Time, tx []link.Frame) {
 	} else {
 		q.pair.tx.storeTail(at)
 	}
-	if q.unrung = true; !polls {
-		q.ring()
+	if q.kickDue = true; !polls {
+		q.kickIfAsleep()
 	}
 }
 
-// ring rings for the peer if it sleeps.
-func (q *Queue) ring() {
-	q.unrung = false
+// kickIfAsleep rings for the peer unless it polls.
+func (q *Queue) kickIfAsleep() {
+	q.kickDue = false
 	q.fence.Add(0)
 	if !q.pair.tx.masked() {
 		q.kick()

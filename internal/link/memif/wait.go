@@ -36,8 +36,8 @@ func (q *Queue) due() bool { return q.peer != nil && q.arrivals() != 0 }
 // called, or d has passed.
 func (q *Queue) Wait(d time.Duration) {
 	if q.peer != nil {
-		if q.unrung {
-			q.ring()
+		if q.kickDue {
+			q.kickIfAsleep()
 		}
 		q.pair.rx.mask(false)
 	}

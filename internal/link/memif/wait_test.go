@@ -71,37 +71,11 @@ func TestSend_DoesNotRingForAPeerThatPolls(t *testing.T) {
 	})
 }
 
-// The peer may go to sleep in the moment in which Send publishes, and neither see
-// what came nor be seen asleep: whatever the sender does next looks again.
-func TestSend_RingsLaterForAPeerThatHasJustGoneToSleep(t *testing.T) {
+// eachCallAfterSend has a frame sent to a peer that polls, and then each of the
+// calls that a sender may make next.
+func eachCallAfterSend(t *testing.T, test func(t *testing.T, from, to *end, next func())) {
 	var frames [1]link.Frame
-	for name, next := range map[string]func(q *Queue){
-		"Recv":    func(q *Queue) { q.Recv(clock, frames[:]) },
-		"Reserve": func(q *Queue) { q.Reserve(frames[:]) },
-		"Wait":    func(q *Queue) { q.Wait(0) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			directions(t, nil, func(t *testing.T, from, to *end) {
-				a, b := from.Queue(0), to.Queue(0)
-				settled(a, b)
-				transmit(a, make([]byte, 60)) // while b polls
-				b.pair.rx.mask(false)
-				next(a)
-				if n := a.Counters().TxKicks; n != 1 {
-					t.Fatalf("%d kicks for a peer that sleeps", n)
-				}
-				if next(a); a.Counters().TxKicks != 1 {
-					t.Error("it was rung for twice")
-				}
-			})
-		})
-	}
-}
-
-// Nobody is rung for whose memory has gone since.
-func TestSend_DoesNotRingForAPeerThatHasGone(t *testing.T) {
-	var frames [1]link.Frame
-	for name, next := range map[string]func(q *Queue){
+	for name, call := range map[string]func(q *Queue){
 		"Recv":    func(q *Queue) { q.Recv(clock, frames[:]) },
 		"Reserve": func(q *Queue) { q.Reserve(frames[:]) },
 		"Wait":    func(q *Queue) { q.Wait(0) },
@@ -110,18 +84,42 @@ func TestSend_DoesNotRingForAPeerThatHasGone(t *testing.T) {
 			directions(t, nil, func(t *testing.T, from, to *end) {
 				a := from.Queue(0)
 				settled(a, to.Queue(0))
-				transmit(a, make([]byte, 60)) // while b polls
-				to.Close()
-				from.expect(false)
-				next(a)
-				next(a) // Wait lets go of nobody
-				a.Reserve(frames[:])
-				if a.peer != nil || a.unrung {
-					t.Errorf("peer %v, to be rung for: %v", a.peer, a.unrung)
-				}
+				transmit(a, make([]byte, 60))
+				test(t, from, to, func() { call(a) })
 			})
 		})
 	}
+}
+
+// The peer may go to sleep in the moment in which Send publishes, and neither see
+// what came nor be seen asleep: whatever the sender does next looks again.
+func TestSend_RingsLaterForAPeerThatHasJustGoneToSleep(t *testing.T) {
+	eachCallAfterSend(t, func(t *testing.T, from, to *end, next func()) {
+		a := from.Queue(0)
+		to.Queue(0).pair.rx.mask(false)
+		next()
+		if n := a.Counters().TxKicks; n != 1 {
+			t.Fatalf("%d kicks for a peer that sleeps", n)
+		}
+		if next(); a.Counters().TxKicks != 1 {
+			t.Error("it was rung for twice")
+		}
+	})
+}
+
+// Nobody is rung for whose memory has gone since.
+func TestSend_DoesNotRingForAPeerThatHasGone(t *testing.T) {
+	eachCallAfterSend(t, func(t *testing.T, from, to *end, next func()) {
+		to.Close()
+		from.expect(false)
+		next()
+		next() // Wait lets go of nobody
+		a := from.Queue(0)
+		a.Reserve(make([]link.Frame, 1))
+		if a.peer != nil || a.kickDue {
+			t.Errorf("peer %v, to be rung for: %v", a.peer, a.kickDue)
+		}
+	})
 }
 
 func TestWait_DoesNotSleepWhenThereIsSomething(t *testing.T) {
