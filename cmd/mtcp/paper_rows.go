@@ -55,7 +55,7 @@ var (
 	eventSeats = rival{"event door", inProcess, byStack, []string{"--door", "event", "--cpu", "CORES"}, "never sleeps, server and client of a core on one thread"}
 	yardstick  = rival{"no stack", overMemif, byNobody, nil, ""}
 	streaming  = rival{"no stack, one way, copied once", overMemif, byNobody, []string{"--stream"}, ""}
-	copying    = rival{"copy()", inProcess, byNobody, nil, ""}
+	copying    = rival{"copy()", inProcess, byNobody, []string{"--copy"}, ""}
 
 	everyone = []rival{eventMemif, netMemif, eventVeth, netVeth, kernelVeth, gvisorVeth}
 	tuned    = []rival{eventTuned, netTuned, eventAwake}

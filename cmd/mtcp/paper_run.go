@@ -365,12 +365,11 @@ func (p *paper) together(ctx context.Context, f *plot, t *task, r *rival) (*repo
 
 // yard measures what the machine gives without a stack.
 func (p *paper) yard(ctx context.Context, t *task, r *rival) (*report.Sample, error) {
-	args := []string{"bench", "yard", "--socket", filepath.Join(p.dir, "yard"), "--size", strconv.Itoa(t.size)}
+	args := append([]string{"bench", "yard", "--socket", filepath.Join(p.dir, "yard"), "--size", strconv.Itoa(t.size)}, r.flags...)
 	if r.link == inProcess {
-		text, err := output(ctx, here{}, p.clientCore, executable(), append(args, "--copy", "--duration", yardDuration.String())...)
+		text, err := output(ctx, here{}, p.clientCore, executable(), append(args, "--duration", yardDuration.String())...)
 		return yardSample(text, err)
 	}
-	args = append(args, r.flags...)
 	echo := exec.CommandContext(ctx, executable(), append(args, "--echo")...)
 	stdin, err := echo.StdinPipe()
 	if err != nil {

@@ -15,13 +15,12 @@ func (s *Shard) Drain() { s.draining = true }
 // on this stack. Shard's goroutine only.
 func (s *Shard) End(why sock.Errno) { s.draining, s.over = true, why }
 
-// broke is what an application is told of a connection that broke, OK if it did not.
+// broke is what an application is told of a connection that broke.
 func (s *Shard) broke(t *tcp.TCB) sock.Errno {
-	why := t.Errno()
-	if why != sock.OK && s.over != sock.OK {
+	if s.over != sock.OK {
 		return s.over
 	}
-	return why
+	return t.Errno()
 }
 
 // AbortAll, after End, resets every connection. Applications that hold one find

@@ -122,6 +122,18 @@ func TestClose_GivesMemoryBackAfterTheLastConnection(t *testing.T) {
 	a.Done()
 }
 
+func TestFail_TellsConnectionsWhy(t *testing.T) {
+	a, b := pair(t, mem.Config{})
+	c, _ := dialled(t, a, b, "10.0.0.2")
+	app, _ := a.App(&c)
+	a.Fail(sock.LinkGone)
+	if why := app.Block.Errno(); why != sock.LinkGone {
+		t.Errorf("it was told %v", why)
+	}
+	app.Close(false)
+	a.Done()
+}
+
 // Of two ends on this stack the one may be reset by the other's end, before the
 // stack has come to it. It is told why the stack ends nevertheless.
 func TestFail_ResetsAmongOursDoNotHideTheReason(t *testing.T) {
