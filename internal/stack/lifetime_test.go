@@ -122,30 +122,27 @@ func TestClose_GivesMemoryBackAfterTheLastConnection(t *testing.T) {
 	a.Done()
 }
 
-func TestFail_TellsConnectionsWhy(t *testing.T) {
-	a, b := pair(t, mem.Config{})
-	c, _ := dialled(t, a, b, "10.0.0.2")
-	app, _ := a.App(&c)
-	a.Fail(sock.LinkGone)
-	if why := app.Block.Errno(); why != sock.LinkGone {
-		t.Errorf("it was told %v", why)
-	}
-	app.Close(false)
-	a.Done()
-}
-
 // Of two ends on this stack the one may be reset by the other's end, before the
 // stack has come to it. It is told why the stack ends nevertheless.
-func TestFail_ResetsAmongOursDoNotHideTheReason(t *testing.T) {
-	a, _ := pair(t, mem.Config{})
-	c, l := dialled(t, a, a, "10.0.0.1")
-	app, _ := a.App(&c)
-	a.call(0, func(sh *shard.Shard, _ mono.Time) { sh.End(sock.LinkGone) })
-	l.Close() // nobody has accepted it
-	eventually(t, "the connection is broken", func() bool { return app.Block.Errno() != sock.OK })
-	if why := app.Block.Errno(); why != sock.LinkGone {
-		t.Errorf("it was told %v", why)
+func TestFail_TellsConnectionsWhy(t *testing.T) {
+	for name, end := range map[string]func(*Stack, *Listener){
+		"by the stack": func(a *Stack, _ *Listener) { a.Fail(sock.LinkGone) },
+		"by a reset": func(a *Stack, l *Listener) {
+			a.call(0, func(sh *shard.Shard, _ mono.Time) { sh.End(sock.LinkGone) })
+			l.Close() // nobody has accepted it
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, _ := pair(t, mem.Config{})
+			c, l := dialled(t, a, a, "10.0.0.1")
+			app, _ := a.App(&c)
+			end(a, l)
+			eventually(t, "the connection is broken", func() bool { return app.Block.Errno() != sock.OK })
+			if why := app.Block.Errno(); why != sock.LinkGone {
+				t.Errorf("it was told %v", why)
+			}
+			app.Close(false)
+			a.Done()
+		})
 	}
-	app.Close(false)
-	a.Done()
 }
