@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
@@ -55,5 +56,41 @@ func TestTimers_DoNotWaitForEver(t *testing.T) {
 	}
 	if out := w.taken(); len(out) == 0 || string(out[0].text) != "answer" {
 		t.Errorf("sent %+v after %d rounds with more than a batch waiting, want the answer again", out, crowdedRounds+1)
+	}
+}
+
+func TestOutput_SendsTwoBatchesWhileMoreThanOneWaits(t *testing.T) {
+	const n = 3 * batch
+	w, h := alone(t, limits{})
+	h.listen(t, n)
+	var apps []sock.App
+	for i := range uint16(n) {
+		p := w.mustOpen(4000 + i)
+		app, ok := h.pop()
+		if !ok {
+			t.Fatal("nothing to accept")
+		}
+		w.write(h, &app, []byte("first"))
+		w.run(time.Millisecond)
+		p.got = p.got.Add(5)
+		p.send(wire.ACK, nil)
+		apps = append(apps, app)
+	}
+	for i := range apps {
+		h.Waiter(apps[i].Handle)
+		apps[i].ParkWrite(len("second"))
+	}
+	w.run(time.Millisecond)
+	w.taken()
+	for i := range apps {
+		if _, s := apps[i].Write([]byte("second")); s != sock.Done {
+			t.Fatal(s)
+		}
+	}
+	for i, want := range []int{2 * batch, batch, 0} {
+		w.round()
+		if out := w.taken(); len(out) != want {
+			t.Errorf("%d segments in round %d, want %d", len(out), i, want)
+		}
 	}
 }

@@ -223,7 +223,11 @@ func (s *Shard) Output(now mono.Time) bool {
 	s.WakeLast()
 	n := s.commands(now)
 	s.publish(now)
+	crowd := s.lists[listAck-1].n+s.lists[listData-1].n > batch
 	n += s.transmit(now)
+	if crowd && !s.isStalled { // or those that wait would stay as many, when a batch comes in each round
+		n += s.transmit(now)
+	}
 	s.publish(now)
 	s.WakeLast()
 	s.askOutside()
