@@ -52,7 +52,7 @@ var (
 	gvisorVeth = rival{"gVisor netstack, Go", overVeth, byGvisor, nil, ""}
 	eventMem   = rival{"event door", inProcess, byStack, []string{"--door", "event"}, ""}
 	netMem     = rival{"net door", inProcess, byStack, []string{"--door", "net"}, ""}
-	eventSeats = rival{"event door", inProcess, byStack, []string{"--door", "event", "--cpu", "CORES"}, "never sleeps, server and client of a core on one thread"}
+	eventSeats = rival{"event door", inProcess, byStack, []string{"--door", "event", "--cpu", "CORES", "--time-waits", "4194304"}, "never sleeps, server and client of a core on one thread, 4,194,304 TIME_WAIT records"}
 	yardstick  = rival{"no stack", overMemif, byNobody, nil, ""}
 	streaming  = rival{"no stack, one way, copied once", overMemif, byNobody, []string{"--stream"}, ""}
 	copying    = rival{"copy()", inProcess, byNobody, []string{"--copy"}, ""}
