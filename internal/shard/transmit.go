@@ -166,9 +166,6 @@ func (s *Shard) sendReply(b []byte, r *tcp.Reply, now mono.Time) way {
 // sendList lets the connections of a list send, in turn, as long as there are
 // frames. One that has had its share and wants more goes to the end.
 func (s *Shard) sendList(n uint8, now mono.Time) {
-	if s.lists[n-1].n > batch {
-		s.bringNext(n)
-	}
 	for s.frame() != nil {
 		t := s.pop(n)
 		if t == nil {
@@ -185,20 +182,6 @@ func (s *Shard) sendList(n uint8, now mono.Time) {
 			s.file(t)
 		}
 	}
-}
-
-// bringNext does for the connections of a long list what bring does for those of
-// a batch: since they came to stand there, others have had the cache.
-func (s *Shard) bringNext(n uint8) {
-	sum := uint32(0)
-	first, most := s.lists[n-1].head, s.txHave-s.txUsed
-	for i, left := first, most; i != 0 && left > 0; i, left = s.tcbs.At(i).ListNext(), left-1 {
-		sum += s.tcbs.At(i).Touch() + s.blocks[i].Touch()
-	}
-	for i, left := first, most; i != 0 && left > 0; i, left = s.tcbs.At(i).ListNext(), left-1 {
-		sum += s.blocks[i].TouchTx(s.memory)
-	}
-	s.sink = sum
 }
 
 // send writes segments of one connection until it has no more, has had its

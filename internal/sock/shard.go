@@ -166,11 +166,3 @@ func (b *Block) TouchRings(m *ring.Memory) uint32 {
 	}
 	return b.rx(m).Touch() + b.tx(m).Touch()
 }
-
-// TouchTx is the same of what is sent.
-func (b *Block) TouchTx(m *ring.Memory) uint32 {
-	if !b.own {
-		return 0
-	}
-	return b.tx(m).Touch()
-}
