@@ -142,6 +142,15 @@ func (d *Difference) otherBlocks() bool {
 	return d.sameBut(dropBlocks) && !slices.Equal(changed(d.Kernel.Sent, dropEcho), changed(d.Ours.Sent, dropEcho))
 }
 
+// sackBlocks returns the SACK blocks of the single acknowledgment that each side has
+// sent.
+func (d *Difference) sackBlocks() (kernel, ours []string) {
+	if only(d.Kernel.Sent, "ACK") && only(d.Ours.Sent, "ACK") {
+		kernel, ours = blocks.FindAllString(d.Kernel.Sent[0], -1), blocks.FindAllString(d.Ours.Sent[0], -1)
+	}
+	return kernel, ours
+}
+
 // ahead returns by how many octets the kernel has sent more new text than we.
 func (d *Difference) ahead() int { return textEnd(d.Kernel) - textEnd(d.Ours) }
 

@@ -47,6 +47,22 @@ func markReasons() []Reason {
 			}, nil,
 		},
 		{
+			aboutMarks + "old text beside a new FIN",
+			"RFC 3168 §6.1.5: a mark on text outside the window is ignored; Linux takes it, because the FIN is inside",
+			stop, func(d *Difference) bool {
+				return d.isSegment(wire.FIN, wire.RST) && d.isText() && d.seg().ECN == wire.CE && d.sameState() &&
+					d.facts().Seq+int32(d.seg().Len) <= d.facts().Next && d.sameBut(dropWords(" ece"))
+			}, nil,
+		},
+		{
+			aboutMarks + "an orphan's echo",
+			"RFC 3168 §6.1.3: every acknowledgment echoes until CWR; Linux has a record of an orphan in FIN-WAIT-2, without the echo",
+			goOn, func(d *Difference) bool {
+				return d.Before == "FIN-WAIT-2" && d.did(Close) && d.sameState("TIME-WAIT") && d.isSegment(wire.FIN, wire.RST) &&
+					strings.Contains(strings.Join(d.Ours.Sent, ""), " ece") && d.sameBut(dropWords(" ece"))
+			}, nil,
+		},
+		{
 			aboutMarks + "ACK in TIME-WAIT",
 			"RFC 3168 §6.1.4: an ACK without text must not be marked; Linux keeps the codepoint of the text before",
 			goOn, func(d *Difference) bool {
