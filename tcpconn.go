@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/door"
 	"github.com/mtcp-go/mtcp/internal/sock"
 )
 
@@ -136,6 +137,22 @@ func (c *Conn) setBuffer(o sock.Option, octets int) error {
 // before the connection fails (RFC 5482); 0 restores the default.
 func (c *Conn) SetUserTimeout(d time.Duration) error {
 	return c.set(sock.OptUserTimeout, uint64(max(d, 0)))
+}
+
+// SoftError returns what stands in the connection's way while it goes on, nil if
+// nothing is known: an ICMP error, a next hop that does not answer, or ETIMEDOUT
+// after three retransmissions or probes without an answer (RFC 9293 §3.8.3, §3.9.1.8).
+// It passes with the next segment of the peer, or becomes the connection's error.
+// The connection's shard is asked, so it takes as long as a round of it.
+func (c *Conn) SoftError() error {
+	if !c.enter() {
+		return c.opError("soft error", net.ErrClosed)
+	}
+	defer c.leave()
+	if why := c.stack.SoftError(c.shard, c.app.Handle); why != sock.OK {
+		return c.opError("soft error", door.Errno(why, "write"))
+	}
+	return nil
 }
 
 // SetTOS sets the octet of the IP header that holds the DiffServ code point. Its

@@ -302,6 +302,36 @@ func TestUserTimeout_EndsAConnection(t *testing.T) {
 	})
 }
 
+// A next hop that is gone is told of long before the connection fails, and no more
+// when the peer is back.
+func TestSoftError_PassesWithTheTrouble(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w, c, s := pair(t, WireConfig{})
+		settle(t, c, s)
+		if err := s.SoftError(); err != nil {
+			t.Errorf("nothing has happened: %v", err)
+		}
+		w.vanish()
+		s.Write([]byte("x"))
+		time.Sleep(20 * time.Second)
+		if err := s.SoftError(); !errors.Is(err, syscall.ETIMEDOUT) && !errors.Is(err, syscall.EHOSTUNREACH) {
+			t.Errorf("the peer has vanished: %v", err)
+		}
+		w.come()
+		if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		settle(t, c, s)
+		if err := s.SoftError(); err != nil {
+			t.Errorf("the peer is back: %v", err)
+		}
+		s.Close()
+		if err := s.SoftError(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("closed: %v", err)
+		}
+	})
+}
+
 func TestWrite_GivesUpAPeerThatVanished(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w, c, s := pair(t, WireConfig{})

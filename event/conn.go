@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/door"
 	"github.com/mtcp-go/mtcp/internal/slab"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/wire"
@@ -212,6 +213,18 @@ func (c Conn) SetKeepAlive(on bool) { c.set(sock.OptKeepAlive, flag(on)) }
 // SetUserTimeout bounds the time that sent octets may remain unacknowledged
 // before the connection fails (RFC 5482); 0 restores the default.
 func (c Conn) SetUserTimeout(d time.Duration) { c.set(sock.OptUserTimeout, uint64(max(d, 0))) }
+
+// SoftError returns what stands in the connection's way while it goes on, nil if
+// nothing is known: see mtcp.Conn.SoftError.
+func (c Conn) SoftError() error {
+	if c.live() == nil {
+		return nil
+	}
+	if why := c.loop.shard.SoftError(c.handle); why != sock.OK {
+		return door.Errno(why, "write")
+	}
+	return nil
+}
 
 // SetReadBuffer fixes the receive buffer, which otherwise grows with need.
 func (c Conn) SetReadBuffer(octets int) { c.set(sock.OptRcvBuf, uint64(max(octets, 0))) }

@@ -1,6 +1,8 @@
 package event
 
 import (
+	"errors"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,6 +39,35 @@ func TestReserve_LendsNoMoreThanIsAskedFor(t *testing.T) {
 		if n := len(c.Reserve(7)); n != 7 {
 			t.Errorf("%d octets were lent, want 7", n)
 		}
+	})
+}
+
+// A peer that acknowledges nothing is told of while the connection goes on, and no
+// more when it does.
+func TestSoftError_PassesWithTheTrouble(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		c := w.opened(t, &Handler{})
+		held(t, w.client, 0, func() {
+			on(t, w.server, 0, func(*Loop) {
+				if err := c.SoftError(); err != nil {
+					t.Errorf("nothing has happened: %v", err)
+				}
+				c.Write([]byte("x"))
+			})
+			time.Sleep(20 * time.Second)
+			on(t, w.server, 0, func(*Loop) {
+				if err := c.SoftError(); !errors.Is(err, syscall.ETIMEDOUT) {
+					t.Errorf("nothing was acknowledged for 20 s: %v", err)
+				}
+			})
+		})
+		time.Sleep(time.Minute) // the text is sent again
+		on(t, w.server, 0, func(*Loop) {
+			if err := c.SoftError(); err != nil {
+				t.Errorf("all is acknowledged: %v", err)
+			}
+		})
 	})
 }
 

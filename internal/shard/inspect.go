@@ -4,6 +4,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/flow"
 	"github.com/mtcp-go/mtcp/internal/mono"
 	"github.com/mtcp-go/mtcp/internal/slab"
+	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/tcp"
 )
 
@@ -25,6 +26,16 @@ func (s *Shard) InspectDial(token uint64, now mono.Time) (tcp.Info, bool) {
 		}
 	}
 	return tcp.Info{}, false
+}
+
+// SoftError returns what stands in a connection's way while it goes on; OK when
+// nothing does, or when the connection is gone. Shard's goroutine only (OpCall).
+func (s *Shard) SoftError(h slab.Handle) sock.Errno {
+	i, ok := s.tcbs.Lookup(h)
+	if !ok {
+		return sock.OK
+	}
+	return s.engine.SoftError(s.tcbs.At(i))
 }
 
 // StateOf returns the state of the connection between two endpoints: CLOSED when

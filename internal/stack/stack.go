@@ -13,6 +13,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/runner"
 	"github.com/mtcp-go/mtcp/internal/shard"
+	"github.com/mtcp-go/mtcp/internal/slab"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
@@ -159,6 +160,13 @@ func (s *Stack) Stats() []shard.Stats {
 		})
 	}
 	return out
+}
+
+// SoftError returns what stands in a connection's way while it goes on. It asks the
+// connection's shard.
+func (s *Stack) SoftError(i int, h slab.Handle) (why sock.Errno) {
+	s.call(i, func(sh *shard.Shard, _ mono.Time) { why = sh.SoftError(h) })
+	return why
 }
 
 // App returns the view of a connection that Dial or TryAccept gave out.

@@ -36,6 +36,20 @@ func (e *Engine) softError(t *TCB, why sock.Errno) {
 	t.flags |= flagSoft
 }
 
+// SoftError is what stands in the way while the connection goes on: what was
+// reported last and not refuted (MUST-47), or that R1 was passed by what has to be
+// acknowledged, or by probes (SHLD-9); OK if nothing is known. That a window is shut
+// is no error.
+func (e *Engine) SoftError(t *TCB) sock.Errno {
+	switch {
+	case t.has(flagSoft):
+		return sock.Errno(e.rare(t).Soft)
+	case t.probes >= r1, t.backoff >= r1 && t.sndWnd > 0:
+		return sock.TimedOut
+	}
+	return sock.OK
+}
+
 // Unreachable says that the next hop does not answer. During the handshake that
 // ends the attempt; later it is a soft error, and the retransmission timer asks
 // again.

@@ -292,6 +292,66 @@ func TestICMP_SoftErrorsAreReportedWhenItGivesUp(t *testing.T) {
 	}
 }
 
+func TestSoftError_IsToldUntilItIsRefuted(t *testing.T) {
+	r := sender(t, renoSYN)
+	is := func(want sock.Errno, when string) {
+		t.Helper()
+		if got := r.e.SoftError(r.c); got != want {
+			t.Errorf("%v %s, want %v", got, when, want)
+		}
+	}
+	r.write(100)
+	r.collect()
+	is(sock.OK, "at first")
+	r.e.ICMPError(r.c, sock.HostUnreachable, false, r.c.sndUna)
+	is(sock.HostUnreachable, "after a report")
+	r.in(". 1 ack 101")
+	is(sock.OK, "after an acknowledgment")
+}
+
+func TestSoftError_TellsThatR1IsPassed(t *testing.T) {
+	r := sender(t, renoSYN)
+	r.write(100)
+	r.collect()
+	for i := range r1 + 2 {
+		want := sock.OK
+		if i >= r1 {
+			want = sock.TimedOut
+		}
+		if got := r.e.SoftError(r.c); got != want {
+			t.Errorf("%v after %d retransmissions, want %v", got, i, want)
+		}
+		r.untilOut()
+		r.collect()
+	}
+	r.in(". 1 ack 101")
+	if got := r.e.SoftError(r.c); got != sock.OK {
+		t.Errorf("%v after an acknowledgment", got)
+	}
+}
+
+func TestSoftError_TellsOfProbesButNotOfAShutWindow(t *testing.T) {
+	r := sender(t, renoSYN)
+	r.in(". 1 ack 1 win 0")
+	r.write(100)
+	r.collect()
+	for range 2 * r1 {
+		r.untilOut()
+		r.collect()
+		r.in(". 1 ack 1 win 0")
+	}
+	if got := r.e.SoftError(r.c); got != sock.OK {
+		t.Errorf("%v of a peer that answers each probe", got)
+	}
+	for range r1 {
+		r.untilOut()
+		r.collect()
+	}
+	if got := r.e.SoftError(r.c); got != sock.TimedOut {
+		t.Errorf("%v of one that answers no more", got)
+	}
+}
+
 func TestICMP_AnACKRefutesASoftError(t *testing.T) {
 	for _, answer := range []string{". 1 ack 101", ". 1 ack 1 win 9"} { // fast path and steps
 		r := sender(t, renoSYN)
