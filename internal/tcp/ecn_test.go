@@ -428,6 +428,29 @@ func TestECN_LossInAMarkedWindow(t *testing.T) {
 	}
 }
 
+// A mark is no mistake: that the loss before it was none takes nothing of its
+// reduction back (RFC 3708, RFC 3168 §6.1.2).
+func TestECN_AMarkIsNotUndone(t *testing.T) {
+	r := marking(t, sackOnlySYN)
+	r.write(60000)
+	r.collect()
+	r.in(". 1 ack 1 sack 1001:4001")
+	r.out(". 1:1001 ack 1", ".W 10001:11001 ack 1 ect0")
+	r.in(". 1 ack 10001") // the original was late
+	r.collect()
+	lost := r.c.cc.Ssthresh
+	r.in(".E 1 ack 12001")
+	r.collect()
+	marked := r.c.cc.Ssthresh
+	if r.e.Stats.FastRecoveries != 1 || r.e.Stats.ECNReductions != 1 || marked >= lost {
+		t.Fatalf("threshold %d after the loss, %d after the mark", lost, marked)
+	}
+	r.in(". 1 ack 12001 sack 1:1001") // and here is the other
+	if r.e.Stats.Undone != 0 || r.c.cc.Ssthresh != marked {
+		t.Errorf("threshold %d after the D-SACK, %d undone", r.c.cc.Ssthresh, r.e.Stats.Undone)
+	}
+}
+
 // Without SACK, duplicates of the acknowledgment with which a recovery ended are no
 // news (RFC 6582 §3.2); but for a mark nothing was sent again, so they are.
 func TestECN_LossAfterAMarkedWindow(t *testing.T) {
