@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime/debug"
 
+	"github.com/mtcp-go/mtcp/internal/cacheline"
 	"github.com/mtcp-go/mtcp/internal/door"
 	"github.com/mtcp-go/mtcp/internal/shard"
 	"github.com/mtcp-go/mtcp/internal/slab"
@@ -52,6 +53,16 @@ var errNoHandler = errors.New("event: no Handler was given")
 
 // hooks is a Loop as its shard sees it.
 type hooks Loop
+
+// Prefetch implements shard.Handler.
+func (k *hooks) Prefetch(i slab.Index) { cacheline.Prefetch((*Loop)(k).known(i)) }
+
+// PrefetchUser implements shard.Handler.
+func (k *hooks) PrefetchUser(i slab.Index) {
+	if e := (*Loop)(k).known(i); e != nil {
+		cacheline.PrefetchAny(e.user)
+	}
+}
 
 // Accepted implements shard.Handler.
 func (k *hooks) Accepted(i slab.Index, owner uint32) {

@@ -128,6 +128,15 @@ func (l *Loop) entry(i slab.Index) *entry {
 	return &l.pages[page][int(i)%pageLength]
 }
 
+// known is entry, but nil if there is none.
+func (l *Loop) known(i slab.Index) *entry {
+	page := int(i) / pageLength
+	if page >= len(l.pages) || l.pages[page] == nil {
+		return nil
+	}
+	return &l.pages[page][int(i)%pageLength]
+}
+
 // Dial opens a connection of this shard. Its handler's first call is Open, or
 // Closed if there is no connection to be had. An error here means that it could
 // not even be tried; then nothing is called.

@@ -24,3 +24,12 @@ func TestNew_NeighboursShareNoLine(t *testing.T) {
 		t.Error("not zero")
 	}
 }
+
+// What cannot be brought does no harm.
+func TestPrefetch_TakesAnything(t *testing.T) {
+	Prefetch((*[1000]byte)(nil))
+	Prefetch(new(struct{}))
+	for _, v := range []any{nil, 7, "text", struct{}{}, (*int)(nil), func() {}, any(new(int)), [2]uint64{1, 2}} {
+		PrefetchAny(v)
+	}
+}

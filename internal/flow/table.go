@@ -31,7 +31,6 @@ type Table struct {
 	next   uint64    // slots of old before this one are free
 	len    int
 	max    int
-	sink   uint32  // see Touch
 	memory []Entry // of the arrays: see place
 
 	use Use
@@ -61,16 +60,12 @@ func TableOver(memory []Entry, max int, seed [2]uint64, use Use) *Table {
 	return t
 }
 
-// Hash returns the hash of k under this table's seed, for Touch and Find.
+// Hash returns the hash of k under this table's seed, for Prefetch and Find.
 func (t *Table) Hash(k Key4) uint64 { return hash4(&t.seed, k) }
 
-// Touch begins to bring the slot where a key of this hash should stand into
-// the cache. Touching a whole batch before finding any overlaps the misses.
-func (t *Table) Touch(hash uint64) {
-	// Keeping the sum makes the load one that the compiler may not drop, and
-	// nothing waits for it.
-	t.sink += t.cur.slots[hash&t.cur.mask].value
-}
+// Prefetch begins to bring the slot where a key of this hash should stand into the
+// cache.
+func (t *Table) Prefetch(hash uint64) { cacheline.Prefetch(&t.cur.slots[hash&t.cur.mask]) }
 
 // Lookup returns the value of k.
 func (t *Table) Lookup(k Key4) (uint32, bool) { return t.Find(k, t.Hash(k)) }

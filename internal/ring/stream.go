@@ -46,6 +46,7 @@ package ring
 import (
 	"sync/atomic"
 
+	"github.com/mtcp-go/mtcp/internal/cacheline"
 	"github.com/mtcp-go/mtcp/internal/seq"
 )
 
@@ -259,12 +260,10 @@ func (s Stream) pieces(r Ref, pos seq.Value, n int) (a, b []byte) {
 	return ring[first : first+n : first+n], nil
 }
 
-// Touch reads an octet where the stream is about to be written, to have it in the cache.
-func (s Stream) Touch() uint32 {
-	r := s.present()
-	if r == 0 {
-		return 0
+// Prefetch begins to bring what is written next, and read soon after, into the cache.
+func (s Stream) Prefetch() {
+	if r := s.present(); r != 0 {
+		ring := s.Mem.Bytes(r)
+		cacheline.Prefetch(&ring[s.index(s.WritePos(), len(ring))])
 	}
-	ring := s.Mem.Bytes(r)
-	return uint32(ring[s.index(s.WritePos(), len(ring))])
 }

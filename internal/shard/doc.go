@@ -8,6 +8,7 @@
 //
 //	shard.go     the parts of a shard, and how they are put together
 //	receive.go   1. receive: parse all, look up all, then process each
+//	bring.go     with many connections: what is needed soon is asked for
 //	publish.go   2. timers, 3. publish: tell applications, once per batch
 //	commands.go  4. commands of applications
 //	transmit.go  5. transmit: control, ACK, data

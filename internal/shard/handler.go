@@ -42,6 +42,10 @@ type Handler interface {
 	Ready(i slab.Index, n News)
 	// Advance runs the handler's timers, and says how many were due.
 	Advance(now mono.Time) int
+	// Prefetch begins to bring what the handler knows of a connection, if it has it,
+	// into the cache; PrefetchUser, later, what its application has stored with it.
+	Prefetch(i slab.Index)
+	PrefetchUser(i slab.Index)
 	// Next returns when the earliest of them is due; Never if there is none.
 	Next() mono.Time
 }

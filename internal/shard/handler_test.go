@@ -17,11 +17,25 @@ type handled struct {
 	ready    func(i slab.Index, n News)
 	advance  func(now mono.Time) int
 	next     mono.Time
+
+	prefetch, prefetchUser func(i slab.Index)
 }
 
 func (h *handled) Accepted(i slab.Index, owner uint32) {
 	if h.accepted != nil {
 		h.accepted(i, owner)
+	}
+}
+
+func (h *handled) Prefetch(i slab.Index) {
+	if h.prefetch != nil {
+		h.prefetch(i)
+	}
+}
+
+func (h *handled) PrefetchUser(i slab.Index) {
+	if h.prefetchUser != nil {
+		h.prefetchUser(i)
 	}
 }
 

@@ -55,9 +55,13 @@ func (s *Shard) mayBeThere() bool { return s.crowded%(crowdedRounds+1) != 0 }
 
 // publish tells applications the news of every touched connection.
 func (s *Shard) publish(now mono.Time) {
+	many := s.handler != nil && s.hasMany()
 	for len(s.touched) > 0 {
 		i := s.touched[len(s.touched)-1]
 		s.touched = s.touched[:len(s.touched)-1]
+		if many {
+			s.bringHandled()
+		}
 		if !s.tcbs.InUse(i) {
 			continue // freed since it was touched
 		}

@@ -3,10 +3,10 @@
 //  1. One Recv of up to a batch of frames; what we sent to ourselves and what
 //     other shards hand over come the same way.
 //  2. Parse all: Ethernet, ARP, IPv4, ICMP, TCP with its checksum.
-//  3. Look up all, and with many connections touch what they have, so that
-//     their memory is on its way.
-//  4. Process each. A segment may create or free the connection of a later
-//     one, so a look-up is only a hint until the key has been compared.
+//  3. Look up all.
+//  4. Process each, while what the next ones need is on its way (bring.go). A
+//     segment may create or free the connection of a later one, so a look-up is
+//     only a hint until the key has been compared.
 //  5. Frames go back at once: payload was copied into its ring.
 
 package shard
@@ -150,6 +150,10 @@ func (s *Shard) parseTCP(f *link.Frame, d *ip.Datagram) {
 		LocalIP: uint32(d.Dst), RemoteIP: uint32(d.Src),
 		LocalPort: h.DstPort, RemotePort: h.SrcPort,
 	}
+	a.hash = s.flows.Hash(a.key)
+	if s.hasMany() {
+		s.flows.Prefetch(a.hash)
+	}
 	a.frame, a.flags = f.Bytes, f.Flags
 	s.counters.Flow.Segments++
 	s.nParsed++
@@ -173,43 +177,17 @@ func (s *Shard) checksumGood(f *link.Frame, d *ip.Datagram, h *wire.TCP) bool {
 func (s *Shard) processParsed(now mono.Time, t trail) {
 	for i := range s.parsed[:s.nParsed] {
 		a := &s.parsed[i]
-		a.hash = s.flows.Hash(a.key)
-		s.flows.Touch(a.hash)
-	}
-	for i := range s.parsed[:s.nParsed] {
-		a := &s.parsed[i]
 		a.owner, _ = s.flows.Find(a.key, a.hash)
 	}
-	if s.tcbs.Len() >= crowd {
-		s.bring()
-	}
+	many := s.hasMany()
 	for i := range s.parsed[:s.nParsed] {
+		if many {
+			s.bring(i)
+		}
 		s.input(&s.parsed[i], now, t)
 		s.parsed[i].seg.Payload, s.parsed[i].frame = nil, nil
 	}
 	s.nParsed = 0
-}
-
-// crowd is how many connections are too many for the cache to have them all.
-const crowd = 1 << 11
-
-// bring begins to bring what the batch needs into the cache: the connections,
-// and then, where their blocks say, their rings. The loads of a whole batch
-// overlap, and nothing waits for them; their sum keeps the compiler from
-// dropping them.
-func (s *Shard) bring() {
-	sum := uint32(0)
-	for i := range s.parsed[:s.nParsed] {
-		if owner := s.parsed[i].owner; owner&twBit == 0 {
-			sum += s.tcbs.At(slab.Index(owner)).Touch() + s.blocks[owner].Touch()
-		}
-	}
-	for i := range s.parsed[:s.nParsed] {
-		if owner := s.parsed[i].owner; owner&twBit == 0 {
-			sum += s.blocks[owner].TouchRings(s.memory)
-		}
-	}
-	s.sink = sum
 }
 
 // input gives one segment to its connection, record or listener.

@@ -104,7 +104,6 @@ type Shard struct {
 	txLocal   int // packets to ourselves
 	parsed    [batch]arrival
 	nParsed   int
-	sink      uint32 // see bring
 	expired   [batch]uint32
 	touched   []slab.Index
 	lists     [numLists]list

@@ -166,10 +166,14 @@ func (s *Shard) sendReply(b []byte, r *tcp.Reply, now mono.Time) way {
 // sendList lets the connections of a list send, in turn, as long as there are
 // frames. One that has had its share and wants more goes to the end.
 func (s *Shard) sendList(n uint8, now mono.Time) {
+	many := s.hasMany()
 	for s.frame() != nil {
 		t := s.pop(n)
 		if t == nil {
 			return
+		}
+		if next := s.lists[n-1].head; next != 0 && many {
+			s.bringConnection(next)
 		}
 		sent := s.send(t, now)
 		if t.SettleTimers() { // nothing else is new, as nearly always

@@ -155,14 +155,11 @@ func (b *Block) DetachTx(m *ring.Memory) ring.Ref {
 	return s.Detach()
 }
 
-// Touch reads both of the Block's cache lines, to have them in the cache.
-func (b *Block) Touch() uint32 { return b.Account.Since + atomic.LoadUint32(&b.ready) }
-
-// TouchRings is the same of the octets that are written and read next, of a
-// handler's connection: nobody else writes there meanwhile.
-func (b *Block) TouchRings(m *ring.Memory) uint32 {
-	if !b.own {
-		return 0
+// PrefetchRings begins to bring the octets that are written and read next into the
+// cache, of a handler's connection: nobody else writes there meanwhile.
+func (b *Block) PrefetchRings(m *ring.Memory) {
+	if b.own {
+		b.rx(m).Prefetch()
+		b.tx(m).Prefetch()
 	}
-	return b.rx(m).Touch() + b.tx(m).Touch()
 }

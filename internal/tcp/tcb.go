@@ -283,8 +283,3 @@ func (t *TCB) TOS() uint8 { return t.tos }
 
 // TTL returns the hop limit; 0 means the host's default.
 func (t *TCB) TTL() uint8 { return t.ttl }
-
-// Touch reads each of the TCB's cache lines: see shard.bring.
-func (t *TCB) Touch() uint32 {
-	return uint32(t.sndUna) + uint32(t.rcvAt) + t.sndMax + t.listNext + uint32(t.highRxt)
-}

@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package cacheline
+
+func prefetch(*byte, int) {}
