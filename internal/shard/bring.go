@@ -12,8 +12,9 @@ import (
 	"github.com/mtcp-go/mtcp/internal/slab"
 )
 
-// many is how many connections are too many for the cache to have them all.
-const many = 1 << 11
+// many is how many connections are too many for the cache to have them all: from
+// about there on asking is worth what it costs (docs/PERFORMANCE.md, "Tried").
+const many = 5 << 9
 
 func (s *Shard) hasMany() bool { return s.tcbs.Len() >= many }
 

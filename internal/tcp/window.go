@@ -88,7 +88,10 @@ const farAhead = 1 << 30
 func (e *Engine) setNotify(t *TCB) {
 	b := &e.blocks[t.slot]
 	if t.rcvAdv.Minus(t.rcvNxt) >= seq.Size(t.rcvBuf/2) || !t.state.in(receiving) {
-		b.SetNotify(t.rcvNxt.Add(farAhead))
+		// Each store of the position costs an order among all stores.
+		if n := b.Notify().Minus(t.rcvNxt); n < farAhead/2 || n > farAhead {
+			b.SetNotify(t.rcvNxt.Add(farAhead))
+		}
 		return
 	}
 	// The read position from which windowLimit is a step beyond rcvAdv.

@@ -134,6 +134,27 @@ func TestWindow_ReadingIsHeardWhenItMatters(t *testing.T) {
 	}
 }
 
+// While the window is wide open the position stays where it is as long as it is far
+// ahead, and is moved on before reading can come there.
+func TestWindow_WhatIsFarAheadIsNotMovedForEachSegment(t *testing.T) {
+	r := established(t, plainSYN, nil)
+	for _, c := range []struct {
+		ahead seq.Size
+		moves bool
+	}{{farAhead, false}, {farAhead / 2, false}, {farAhead/2 - 1, true}, {0, true}, {farAhead + 1, true}} {
+		at := r.c.rcvNxt.Add(c.ahead)
+		r.blocks[testSlot].SetNotify(at)
+		r.e.setNotify(r.c)
+		want := at
+		if c.moves {
+			want = r.c.rcvNxt.Add(farAhead)
+		}
+		if got := r.notify(); got != want {
+			t.Errorf("%d ahead: moved by %d, want %d", c.ahead, int32(got-at), int32(want-at))
+		}
+	}
+}
+
 // notify is the read position from which the engine wants to hear of reading.
 func (r *rig) notify() seq.Value {
 	word := reflect.ValueOf(&r.blocks[testSlot]).Elem().FieldByName("rxNotify").FieldByName("v")
