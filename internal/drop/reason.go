@@ -57,6 +57,7 @@ const (
 	CookieLimit   // too many SYN cookies wait to be sent
 	CookieRefused // an ACK that brings no SYN cookie of ours, or an old one: answered with RST
 	CookieEarly   // text that came before the segment with the SYN cookie
+	ReplyLimit    // too many segments of no connection wait to be sent
 	AcceptFull    // accept queue at its limit
 	NoTCB         // no free connection slot
 	NoRing        // no ring memory; the peer will retransmit

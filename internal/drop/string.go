@@ -44,6 +44,7 @@ var names = [NumReasons]string{
 	CookieLimit:         "syn_cookie_queue_full",
 	CookieRefused:       "syn_cookie_refused",
 	CookieEarly:         "syn_cookie_early",
+	ReplyLimit:          "reply_queue_full",
 	AcceptFull:          "accept_queue_full",
 	NoTCB:               "no_connection_slot",
 	NoRing:              "no_ring_memory",

@@ -101,6 +101,8 @@ type Shard struct {
 	tx        [batch]link.Frame
 	txHave    int // reserved frames
 	txUsed    int // of them, filled
+	txEnd     int // of them, for what is being sent
+	odd       int // 1 in every second round
 	txLocal   int // packets to ourselves
 	parsed    [batch]arrival
 	nParsed   int

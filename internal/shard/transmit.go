@@ -3,6 +3,10 @@
 // data, and last what is left of SYN cookies, of which the first go before the
 // lists. A connection that has more to say goes to the end of its list, so
 // that all share the batch.
+//
+// What goes first has half of the frames, and what is left at the end: the FINs of
+// old connections would otherwise wait for an end of new ones, and their peers
+// would send theirs again.
 
 package shard
 
@@ -46,13 +50,23 @@ func (s *Shard) transmit(now mono.Time) int {
 	}
 	s.txHave = s.queue.Reserve(s.tx[:s.frames()])
 	s.txUsed = 0
+	s.odd = 1 - s.odd
+	s.all()
 	s.sendARP(now)
 	s.sendICMP(now)
+	s.half()
 	s.sendReplies(now)
+	s.all()
 	s.sendCookies(cookieShare, now)
-	for n := uint8(listControl); n <= numReady; n++ {
-		s.sendList(n, now)
-	}
+	s.half()
+	s.sendList(listControl, now)
+	s.half()
+	s.sendList(listAck, now)
+	s.all()
+	s.sendList(listData, now)
+	s.sendReplies(now)
+	s.sendList(listControl, now)
+	s.sendList(listAck, now)
 	s.sendCookies(batch, now)
 	sent, lost := s.txUsed, 0
 	local := s.txLocal
@@ -78,9 +92,13 @@ func (s *Shard) transmit(now mono.Time) int {
 	return sent + lost + local
 }
 
-// frame returns the next free frame's memory, nil when the batch is full.
+// half lets what comes next have half of the frames that are left, all the rest.
+func (s *Shard) half() { s.txEnd = s.txUsed + (s.txHave-s.txUsed+s.odd)/2 }
+func (s *Shard) all()  { s.txEnd = s.txHave }
+
+// frame returns the next free frame's memory, nil when the share is used.
 func (s *Shard) frame() []byte {
-	if s.txUsed == s.txHave {
+	if s.txUsed == s.txEnd {
 		return nil
 	}
 	return s.tx[s.txUsed].Bytes

@@ -37,7 +37,8 @@ var unreachable = map[[2]tcp.State]string{
 
 // never are drop reasons that no packet through a shard can have.
 var never = map[drop.Reason]string{
-	drop.None: "nothing was dropped",
+	drop.None:       "nothing was dropped",
+	drop.ReplyLimit: "a simulated wire takes whatever is sent; tcp.TestReplies_AreBounded has the queue",
 }
 
 // timers and recoveries, by the names with which they are noted.

@@ -299,10 +299,10 @@ func TestCookie_SettingsOfTheListenerCount(t *testing.T) {
 func TestCookie_QueueIsBoundedAndLeavesRepliesAlone(t *testing.T) {
 	r := newRig(t, 4, nil)
 	s := r.segment("S 0 " + fullSYN)
-	for range 3 * maxReplies {
+	for range 3 * maxCookies {
 		r.e.SendCookie(s, testKey, MTU{Path: testMTU}, r.now)
 	}
-	if n := r.drops(drop.CookieLimit); n != 2*maxReplies || r.e.Stats.CookiesSent != maxReplies {
+	if n := r.drops(drop.CookieLimit); n != 2*maxCookies || r.e.Stats.CookiesSent != maxCookies {
 		t.Errorf("%d refused, %d sent", n, r.e.Stats.CookiesSent)
 	}
 	r.e.RefuseCookie(r.segment(". 1 ack 1"), testKey, r.now)

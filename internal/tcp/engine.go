@@ -140,7 +140,11 @@ type Engine struct {
 	// that a flood of SYNs does not crowd those out.
 	replies replyQueue
 	cookies replyQueue
-	model   TCB // of the slot 0, which no connection has: cookie.go
+	rooms   struct { // of the two
+		replies [maxReplies]Reply
+		cookies [maxCookies]Reply
+	}
+	model TCB // of the slot 0, which no connection has: cookie.go
 }
 
 // A Reply is a segment without a connection: SEQ, ACK and flags only, and in a
@@ -158,16 +162,20 @@ type Reply struct {
 	TSEcr    uint32
 }
 
-// A replyQueue is a bounded queue.
+// A replyQueue is a bounded queue. Where nothing waits it begins anew, so that few
+// of its places are ever in the cache.
 type replyQueue struct {
-	r        [maxReplies]Reply
+	room     []Reply
 	first, n int
 }
 
-func (q *replyQueue) full() bool { return q.n == maxReplies }
+func (q *replyQueue) full() bool { return q.n == len(q.room) }
 
 func (q *replyQueue) push(r *Reply) {
-	q.r[(q.first+q.n)%maxReplies] = *r
+	if q.n == 0 {
+		q.first = 0
+	}
+	q.room[(q.first+q.n)%len(q.room)] = *r
 	q.n++
 }
 
@@ -175,8 +183,8 @@ func (q *replyQueue) pop(r *Reply) bool {
 	if q.n == 0 {
 		return false
 	}
-	*r = q.r[q.first]
-	q.first = (q.first + 1) % maxReplies
+	*r = q.room[q.first]
+	q.first = (q.first + 1) % len(q.room)
 	q.n--
 	return true
 }
@@ -214,6 +222,7 @@ func New(cfg Config, r Resources) *Engine {
 			UserTimeout: millis(cfg.UserTimeout),
 		},
 	}
+	e.replies.room, e.cookies.room = e.rooms.replies[:], e.rooms.cookies[:]
 	return e
 }
 
@@ -288,7 +297,7 @@ func (e *Engine) RangeSets() int { return e.ranges.Len() }
 // which bounds what a flood can make us send.
 func (e *Engine) reply(r Reply) {
 	if e.replies.full() {
-		e.drop(drop.ChallengeLimit)
+		e.drop(drop.ReplyLimit)
 		return
 	}
 	if r.Flags.Has(wire.RST) {

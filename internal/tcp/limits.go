@@ -14,8 +14,12 @@ const (
 	maxMSS      = 65495
 	headersIPv4 = 40 // IPv4 and TCP without options
 
-	maxRanges  = 64  // holes kept per direction and connection
-	maxReplies = 128 // connectionless segments queued
+	maxRanges = 64 // holes kept per direction and connection
+
+	// Segments of no connection that wait. While a device has no room for them, what
+	// was in its other ring may ask for as many as that holds.
+	maxReplies = 2048
+	maxCookies = 128
 
 	firstRing = ring.MinSize  // octets of the first ring of a direction, at least
 	dialRing  = ring.PageSize // of the first send ring of a connection that we opened

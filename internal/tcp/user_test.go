@@ -635,8 +635,8 @@ func TestReplies_AreBounded(t *testing.T) {
 	for range 2 * maxReplies {
 		r.e.Refuse(r.segment("S 0"), testKey)
 	}
-	if r.e.Replies() != maxReplies || r.drops(drop.ChallengeLimit) != maxReplies {
-		t.Errorf("%d replies, %d dropped", r.e.Replies(), r.drops(drop.ChallengeLimit))
+	if r.e.Replies() != maxReplies || r.drops(drop.ReplyLimit) != maxReplies {
+		t.Errorf("%d replies, %d dropped", r.e.Replies(), r.drops(drop.ReplyLimit))
 	}
 	var p Reply
 	n := 0
@@ -645,6 +645,12 @@ func TestReplies_AreBounded(t *testing.T) {
 	}
 	if n != maxReplies {
 		t.Errorf("%d", n)
+	}
+	for range 3 { // few use few places, wherever the last of many stood
+		r.e.Refuse(r.segment("S 0"), testKey)
+		if r.e.replies.first != 0 || !r.e.PopReply(&p) {
+			t.Errorf("a lone reply stands at %d", r.e.replies.first)
+		}
 	}
 }
 
