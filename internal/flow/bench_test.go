@@ -41,7 +41,6 @@ func BenchmarkLookup(b *testing.B) {
 				batch := keys[i&0xffe0:][:32]
 				for j := range batch {
 					hashes[j] = tab.Hash(batch[j])
-					tab.Prefetch(hashes[j])
 				}
 				for j := range batch {
 					if _, ok := tab.Find(batch[j], hashes[j]); !ok {

@@ -60,12 +60,8 @@ func TableOver(memory []Entry, max int, seed [2]uint64, use Use) *Table {
 	return t
 }
 
-// Hash returns the hash of k under this table's seed, for Prefetch and Find.
+// Hash returns the hash of k under this table's seed, for Find.
 func (t *Table) Hash(k Key4) uint64 { return hash4(&t.seed, k) }
-
-// Prefetch begins to bring the slot where a key of this hash should stand into the
-// cache.
-func (t *Table) Prefetch(hash uint64) { cacheline.Prefetch(&t.cur.slots[hash&t.cur.mask]) }
 
 // Lookup returns the value of k.
 func (t *Table) Lookup(k Key4) (uint32, bool) { return t.Find(k, t.Hash(k)) }

@@ -327,7 +327,6 @@ func TestTable_DoesNotAllocateOnceItIsGrown(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() {
 		for i := range uint32(100) {
 			h := tab.Hash(key(i))
-			tab.Prefetch(h)
 			tab.Find(key(i), h)
 			tab.Delete(key(i))
 			tab.Insert(key(i), 7)

@@ -12,11 +12,11 @@ import (
 	"github.com/mtcp-go/mtcp/internal/slab"
 )
 
-// many is how many connections are too many for the cache to have them all: from
+// manyConnections is how many connections are too many for the cache to have them all: from
 // about there on asking is worth what it costs (docs/PERFORMANCE.md, "Tried").
-const many = 5 << 9
+const manyConnections = 5 << 9
 
-func (s *Shard) hasMany() bool { return s.tcbs.Len() >= many }
+func (s *Shard) hasMany() bool { return s.tcbs.Len() >= manyConnections }
 
 // How many turns ahead something is asked for, and what it names.
 const (

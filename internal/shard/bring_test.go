@@ -11,8 +11,8 @@ import (
 // it, and what the application has stored behind that; with few connections nothing
 // is.
 func TestBring_AsksForWhatHandlersNeed(t *testing.T) {
-	for _, n := range []int{many - 1, many} {
-		w, server, client := pair(t, limits{connections: 2 * many, ringMemory: 64 << 20, backlog: many})
+	for _, n := range []int{manyConnections - 1, manyConnections} {
+		w, server, client := pair(t, limits{connections: 2 * manyConnections, ringMemory: 64 << 20, backlog: manyConnections})
 		echoes(t, server)
 		a := newAsker(client)
 		for len(a.open) < n {
@@ -35,9 +35,9 @@ func TestBring_AsksForWhatHandlersNeed(t *testing.T) {
 		}
 		a.transact(w)
 		switch {
-		case n < many && len(entry)+len(user)+inTime > 0:
+		case n < manyConnections && len(entry)+len(user)+inTime > 0:
 			t.Errorf("%d connections: %d were brought", n, inTime)
-		case n >= many && inTime < told*9/10:
+		case n >= manyConnections && inTime < told*9/10:
 			t.Errorf("%d connections: of %d only %d were brought before they were told of", n, told, inTime)
 		}
 	}

@@ -151,9 +151,6 @@ func (s *Shard) parseTCP(f *link.Frame, d *ip.Datagram) {
 		LocalPort: h.DstPort, RemotePort: h.SrcPort,
 	}
 	a.hash = s.flows.Hash(a.key)
-	if s.hasMany() {
-		s.flows.Prefetch(a.hash)
-	}
 	a.frame, a.flags = f.Bytes, f.Flags
 	s.counters.Flow.Segments++
 	s.nParsed++
