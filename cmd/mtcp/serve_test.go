@@ -91,6 +91,10 @@ func TestServe_DrainsAndASecondSignalEndsThat(t *testing.T) {
 		if err != nil {
 			break
 		}
+		// Until the server has ended it, too: it must not be among those that are cut.
+		late.SetDeadline(time.Now().Add(10 * time.Second))
+		late.(*net.TCPConn).CloseWrite()
+		io.Copy(io.Discard, late)
 		late.Close()
 	}
 	if err := ping(); err != nil {
