@@ -79,6 +79,9 @@ func (t *Table) grow() {
 // Settle moves a few more slots of a table that is growing, so that one that
 // stands still at last does not keep two arrays. Once a round is enough.
 func (t *Table) Settle() {
+	if !t.isGrowing() {
+		return
+	}
 	for range 4 {
 		t.migrate()
 	}

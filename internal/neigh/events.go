@@ -78,6 +78,19 @@ func (t *Table) tell(i slot, k EventKind) {
 	t.events.tail++
 }
 
+// HasEvents reports whether Events has any.
+func (t *Table) HasEvents() bool {
+	if t.events.len() > 0 {
+		return true
+	}
+	for i := range t.addresses[:t.nAddresses] {
+		if t.addresses[i].isUsable || t.addresses[i].isClaimed {
+			return true
+		}
+	}
+	return false
+}
+
 // Events moves the oldest news to buf and returns how many; call it until it
 // gives fewer than buf holds.
 func (t *Table) Events(buf []Event) int {

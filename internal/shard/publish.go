@@ -33,7 +33,9 @@ func (s *Shard) timers(now mono.Time) int {
 	}
 	s.flows.Settle()
 	s.arp.Advance(now) // each round: it dates the use of neighbours
-	s.neighbourEvents(now)
+	if s.arp.HasEvents() {
+		s.neighbourEvents(now)
+	}
 	if !now.Before(s.host.Next()) {
 		s.host.Advance(now)
 		n++

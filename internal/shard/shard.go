@@ -231,7 +231,9 @@ func (s *Shard) Output(now mono.Time) bool {
 	}
 	s.publish(now)
 	s.WakeLast()
-	s.askOutside()
+	if s.arp.HasQuestion() {
+		s.askOutside()
+	}
 	return n > 0
 }
 

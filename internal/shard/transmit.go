@@ -29,11 +29,13 @@ const (
 )
 
 // frames is how many will be wanted, at a guess: reserving a whole batch for
-// every ACK costs more than the ACK. What does not fit goes with the next round.
+// every ACK costs more than the ACK, and for every answer a tenth of a round trip.
+// Connections with more to send than an answer have twice what the last batch came
+// to. What does not fit goes with the next round.
 func (s *Shard) frames() int {
 	n := s.engine.Replies() + s.asked.again + 2*s.lists[listControl-1].n + 4*s.lists[listAck-1].n
 	if data := s.lists[listData-1].n; data > 0 {
-		n += maxSegments * data
+		n += max(4*data, min(maxSegments*data, 2*s.txUsed))
 	}
 	if s.arp.HasOutput() || s.host.HasOutput() {
 		n += 8
