@@ -1,5 +1,5 @@
 // mtcp bench yard: what the machine itself gives in the same minute: frames over
-// memif between two processes without any stack, and copies.
+// memif between two processes without any stack, copies, and one cache line.
 
 package main
 
@@ -10,15 +10,19 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"time"
 
+	"github.com/mtcp-go/mtcp/internal/cacheline"
 	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/link/memif"
+	"golang.org/x/sys/unix"
 )
 
 type benchYardCmd struct {
 	Socket   string        `required:"" help:"Where the two sides meet."`
 	Echo     bool          `help:"Send back what comes, until the input ends."`
+	Line     bool          `help:"One cache line there and back between this process's first two cores, with nobody at the other end."`
 	Copy     bool          `help:"Measure copies, with nobody at the other end."`
 	Stream   bool          `help:"One way: the side with --echo sends without end, each frame copied out of a buffer."`
 	Size     int           `default:"64" help:"Octets of a frame."`
@@ -26,8 +30,8 @@ type benchYardCmd struct {
 	Duration time.Duration `default:"500ms" help:"How long to measure each."`
 }
 
-// A yardReport is what the measuring side prints: millions of frames or copies a
-// second.
+// A yardReport is what the measuring side prints: millions of frames, copies or
+// returns of the line a second.
 type yardReport struct{ Mpps float64 }
 
 const (
@@ -42,6 +46,13 @@ func (c *benchYardCmd) Run(t *terminal) error {
 	}
 	if c.Flight < 1 {
 		return usageError(fmt.Sprintf("--flight: %d frames on their way is out of range (1 or more)", c.Flight))
+	}
+	if c.Line {
+		n, err := yardLine(c.Duration)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(t.out).Encode(yardReport{n})
 	}
 	if c.Copy {
 		return json.NewEncoder(t.out).Encode(yardReport{yardCopy(c.Size, c.Duration)})
@@ -189,6 +200,48 @@ func yardSink(q *memif.Queue, size int, d time.Duration) float64 {
 		}
 	}
 	return float64(n) / time.Since(begin).Seconds() / 1e6
+}
+
+// yardLine hands a cache line from core to core, and returns millions a second that
+// came back: below that no answer comes, whatever asks.
+func yardLine(d time.Duration) (float64, error) {
+	first, second := firstCores()
+	if second == anyCore {
+		return 0, errors.New("--line: this process may use one core only; give it two")
+	}
+	line := cacheline.New[atomic.Uint64]() // odd: the other core's
+	var ended atomic.Bool
+	pinned := make(chan error)
+	go func() {
+		pinned <- pinThread(second)
+		for !ended.Load() {
+			if n := line.Load(); n%2 == 1 {
+				line.Store(n + 1)
+			}
+		}
+	}()
+	defer ended.Store(true)
+	if err := errors.Join(<-pinned, pinThread(first)); err != nil {
+		return 0, err
+	}
+	begin, n := time.Now(), uint64(0)
+	for n%64 != 0 || time.Since(begin) < d {
+		line.Store(2*n + 1)
+		for n++; line.Load() != 2*n; {
+		}
+	}
+	return float64(n) / time.Since(begin).Seconds() / 1e6, nil
+}
+
+// pinThread keeps the goroutine on a thread, and the thread on a core.
+func pinThread(core int) error {
+	runtime.LockOSThread()
+	var set unix.CPUSet
+	set.Set(core)
+	if err := unix.SchedSetaffinity(0, &set); err != nil {
+		return fmt.Errorf("core %d: %w", core, err)
+	}
+	return nil
 }
 
 // yardCopy copies pieces through 64 MiB, and returns millions a second.
