@@ -264,6 +264,48 @@ func BenchmarkHandled_RequestResponse(b *testing.B) {
 	w.reportHandled(b, before)
 }
 
+// BenchmarkHandled_LoneRequest is a request and its answer on the only connection:
+// what a batch does not share.
+func BenchmarkHandled_LoneRequest(b *testing.B) {
+	w, server, client := pair(b, limits{})
+	echoes(b, server)
+	got := 0
+	client.Handle(&handled{ready: func(i slab.Index, _ News) {
+		n := client.Buffered(i)
+		client.Discard(i, n)
+		got += n
+	}})
+	i, why := client.Dial(0, ourIP, 0, port)
+	if why != sock.OK {
+		b.Fatal(why)
+	}
+	w.run(time.Second)
+	request := make([]byte, 64)
+	for b.Loop() {
+		client.Write(i, request)
+		client.Output(client.Now())
+		want := got + len(request)
+		for rounds := 0; got < want; rounds++ {
+			if w.round(); rounds > 100 {
+				b.Fatal("no answer")
+			}
+		}
+	}
+}
+
+// BenchmarkHandled_IdleRound is a round with nothing to do.
+func BenchmarkHandled_IdleRound(b *testing.B) {
+	w, server, _ := pair(b, limits{})
+	echoes(b, server)
+	w.run(time.Second)
+	now := server.Now()
+	for b.Loop() {
+		now += 100
+		server.Input(now)
+		server.Output(now)
+	}
+}
+
 func (w *world) reportHandled(b *testing.B, before uint64) {
 	n := float64(b.N) * kept
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/n, "ns/transaction")
