@@ -16,7 +16,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/cacheline"
 	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/link/memif"
-	"golang.org/x/sys/unix"
+	"github.com/mtcp-go/mtcp/internal/runner"
 )
 
 type benchYardCmd struct {
@@ -213,7 +213,7 @@ func yardLine(d time.Duration) (float64, error) {
 	var ended atomic.Bool
 	pinned := make(chan error)
 	go func() {
-		pinned <- pinThread(second)
+		pinned <- runner.Pin(second)
 		for !ended.Load() {
 			if n := line.Load(); n%2 == 1 {
 				line.Store(n + 1)
@@ -221,7 +221,7 @@ func yardLine(d time.Duration) (float64, error) {
 		}
 	}()
 	defer ended.Store(true)
-	if err := errors.Join(<-pinned, pinThread(first)); err != nil {
+	if err := errors.Join(<-pinned, runner.Pin(first)); err != nil {
 		return 0, err
 	}
 	begin, n := time.Now(), uint64(0)
@@ -231,17 +231,6 @@ func yardLine(d time.Duration) (float64, error) {
 		}
 	}
 	return float64(n) / time.Since(begin).Seconds() / 1e6, nil
-}
-
-// pinThread keeps the goroutine on a thread, and the thread on a core.
-func pinThread(core int) error {
-	runtime.LockOSThread()
-	var set unix.CPUSet
-	set.Set(core)
-	if err := unix.SchedSetaffinity(0, &set); err != nil {
-		return fmt.Errorf("core %d: %w", core, err)
-	}
-	return nil
 }
 
 // yardCopy copies pieces through 64 MiB, and returns millions a second.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/mtcp-go/mtcp/internal/runner"
 )
 
 func TestYard_ALineGoesThereAndBack(t *testing.T) {
@@ -27,7 +29,7 @@ func TestYard_ALineNeedsTwoCores(t *testing.T) {
 	failed := make(chan *process)
 	go func() {
 		if first != anyCore { // or there is but one
-			if err := pinThread(first); err != nil { // the process inherits it, and the thread ends with us
+			if err := runner.Pin(first); err != nil { // the process inherits it, and the thread ends with us
 				t.Error(err)
 			}
 		}

@@ -68,7 +68,7 @@ func Start(s *shard.Shard, q link.Queue, mail *sock.Mailbox, clock *Clock, opt O
 		defer close(r.done)
 		pprof.SetGoroutineLabels(r.labels) // inherited by those it starts
 		if opt.Pinned {
-			if err := pin(opt.Core); err != nil {
+			if err := Pin(opt.Core); err != nil {
 				started <- err
 				return
 			}

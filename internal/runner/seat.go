@@ -53,7 +53,7 @@ func sit(r *Runner) error {
 
 // run runs the rounds of all members by turns until the last has left.
 func (s *seat) run(started chan<- error) {
-	if err := pin(s.core); err != nil {
+	if err := Pin(s.core); err != nil {
 		started <- err
 		return
 	}
@@ -103,9 +103,10 @@ func (s *seat) leave(r *Runner) {
 	close(r.done)
 }
 
-// pin gives the goroutine a thread, and the thread a core. The thread ends with
-// the goroutine, so nobody else comes to run on it.
-func pin(core int) error {
+// Pin gives the goroutine a thread, and the thread a core. The thread ends with
+// the goroutine, so nobody else comes to run on it. An error says which core cannot
+// be had.
+func Pin(core int) error {
 	runtime.LockOSThread()
 	var set unix.CPUSet
 	set.Set(core)
