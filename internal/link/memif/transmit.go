@@ -102,13 +102,14 @@ func (q *Queue) Send(now mono.Time, tx []link.Frame) {
 	q.txAt = at
 	q.counters.TxFrames += uint64(n)
 	q.counters.TxOctets += uint64(octets)
-	polls := q.pair.tx.masked()
 	if q.slave {
 		q.pair.tx.storeHead(at)
 	} else {
 		q.pair.tx.storeTail(at)
 	}
-	if q.kickDue = true; !polls {
+	// The look at what the peer has written comes after the store, which would
+	// otherwise wait for it.
+	if q.kickDue = true; !q.pair.tx.masked() {
 		q.kickIfAsleep()
 	}
 }
