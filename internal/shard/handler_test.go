@@ -234,6 +234,29 @@ func TestHandler_WritableIsToldOnceForAShortWrite(t *testing.T) {
 	}
 }
 
+// What a connection has to say leaves in one round, as far as its windows go.
+func TestTransmit_ALongAnswerLeavesInOneRound(t *testing.T) {
+	w, server, client := pair(t, limits{})
+	echoes(t, server)
+	client.Handle(&handled{ready: func(i slab.Index, _ News) { client.Discard(i, client.Buffered(i)) }})
+	i, why := client.Dial(0, ourIP, 0, port)
+	if why != sock.OK {
+		t.Fatal(why)
+	}
+	w.run(time.Second)
+	client.Write(i, make([]byte, 64)) // so that the last batch had one frame
+	w.run(time.Second)
+	before := client.counters.TxFrames
+	const segments = 9 // of the initial window of ten
+	if n := client.Write(i, make([]byte, segments*1448)); n != segments*1448 {
+		t.Fatalf("room for %d octets", n)
+	}
+	client.Output(client.Now())
+	if n := client.counters.TxFrames - before; n != segments {
+		t.Errorf("%d segments left, want %d", n, segments)
+	}
+}
+
 // keptAsker has connections that have been used, so that all has its size.
 func keptAsker(t testing.TB, n int) (*world, *asker) {
 	w, server, client := pair(t, limits{connections: 2 * n, ringMemory: 64 << 20})

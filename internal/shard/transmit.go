@@ -30,17 +30,27 @@ const (
 
 // frames is how many will be wanted, at a guess: reserving a whole batch for
 // every ACK costs more than the ACK, and for every answer a tenth of a round trip.
-// Connections with more to send than an answer have twice what the last batch came
-// to. What does not fit goes with the next round.
+// What does not fit goes with the next round.
 func (s *Shard) frames() int {
-	n := s.engine.Replies() + s.asked.again + 2*s.lists[listControl-1].n + 4*s.lists[listAck-1].n
-	if data := s.lists[listData-1].n; data > 0 {
-		n += max(4*data, min(maxSegments*data, 2*s.txUsed))
-	}
+	n := s.engine.Replies() + s.asked.again + 2*s.lists[listControl-1].n + 4*s.lists[listAck-1].n + s.dataFrames()
 	if s.arp.HasOutput() || s.host.HasOutput() {
 		n += 8
 	}
 	return min(n, s.frameMax)
+}
+
+// dataFrames is how many the first connections with data want, and four for each
+// of the others.
+func (s *Shard) dataFrames() int {
+	const first = 4
+	l := &s.lists[listData-1]
+	n := 0
+	for i, k := l.head, 0; i != 0 && k < first; k++ {
+		t := s.tcbs.At(i)
+		n += min(t.Segments(), maxSegments)
+		i = t.ListNext()
+	}
+	return n + 4*max(l.n-first, 0)
 }
 
 // transmit fills and sends at most one batch of frames.

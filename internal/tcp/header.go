@@ -19,6 +19,19 @@ func (t *TCB) segmentSize() uint16 {
 	return t.mss
 }
 
+// Segments guesses how many segments t would send now if no window were in the
+// way: one more than its text fills, and many while it repeats some.
+func (t *TCB) Segments() int {
+	unsent, size := int(t.sndEnd.Minus(seq.Min(t.sndNxt, t.sndEnd))), max(int(t.segmentSize()), 1)
+	switch {
+	case !t.isLossless():
+		return 1 << 16
+	case unsent <= size:
+		return 2
+	}
+	return unsent/size + 2
+}
+
 // textRoom is segmentSize less what SACK blocks take right now.
 func (e *Engine) textRoom(t *TCB) int {
 	room := int(t.segmentSize())

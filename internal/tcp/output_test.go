@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mtcp-go/mtcp/internal/ring"
+	"github.com/mtcp-go/mtcp/internal/seq"
 	"github.com/mtcp-go/mtcp/internal/slab"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/tcp/cc"
@@ -448,5 +449,29 @@ func TestOutput_SumsThePushOfABundle(t *testing.T) {
 	}
 	if !pushed {
 		t.Error("no bundle ended before the text did")
+	}
+}
+
+func TestSegments_AreGuessedFromTheText(t *testing.T) {
+	for _, c := range []struct {
+		unsent int
+		lossy  bool
+		want   int
+	}{
+		{0, false, 2},
+		{64, false, 2},
+		{1000, false, 2},
+		{1001, false, 3},
+		{12_000, false, 14},
+		{64, true, 1 << 16},
+	} {
+		const at = seq.Value(1<<32 - 100) // so that the text wraps
+		b := &TCB{mss: 1000, sndNxt: at, sndEnd: at.Add(seq.Size(c.unsent))}
+		if c.lossy {
+			b.recovery = recoveryFast
+		}
+		if n := b.Segments(); n != c.want {
+			t.Errorf("%d octets, lossy %v: %d segments, want %d", c.unsent, c.lossy, n, c.want)
+		}
 	}
 }
