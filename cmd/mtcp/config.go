@@ -93,6 +93,9 @@ func (f *stackFlags) configuration(link *string) (mtcp.Config, error) {
 	if err := putNumber("--connections", &param.Stack, "connections", f.Connections, &c.Connections); err != nil {
 		return c, err
 	}
+	if err := putNumber("--memory", &param.Stack, "memory", (*int)(f.Memory), &c.Memory); err != nil {
+		return c, err
+	}
 	if err := putNumber("--ring-memory", &param.Stack, "ring_memory", (*int)(f.RingMemory), &c.RingMemory); err != nil {
 		return c, err
 	}

@@ -112,6 +112,7 @@ func TestConfiguration_FlagsWinOverTheFile(t *testing.T) {
 		{"Gateway", []string{"--gateway", "10.0.0.9"}, func(c *mtcp.Config) { c.Gateway = netip.MustParseAddr("10.0.0.9") }},
 		{"Limits", []string{"--connections", "200", "--ring-memory", "16"}, func(c *mtcp.Config) { c.Connections, c.RingMemory = 200, 16<<20 }},
 		{"Size", []string{"--ring-memory", "1GiB"}, func(c *mtcp.Config) { c.RingMemory = 1 << 30 }},
+		{"Budget", []string{"--memory", "256MiB"}, func(c *mtcp.Config) { c.Memory = 256 << 20 }},
 		{"Congestion", []string{"--congestion", "cubic"}, func(c *mtcp.Config) { c.TCP.Congestion = "cubic" }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -26,7 +26,7 @@ var mends = []struct {
 	mend string
 }{
 	{afxdp.ErrRights, "run as root, or: setcap cap_net_admin,cap_net_raw,cap_bpf,cap_ipc_lock=ep " + executable()},
-	{syscall.ENOMEM, "ask for less with --ring-memory and --connections, or allow more (ulimit -v, memory limit of the service)"},
+	{syscall.ENOMEM, "ask for less with --memory, or --ring-memory and --connections, or allow more (ulimit -v, memory limit of the service)"},
 	{mtcp.ErrLinkGone, "start again when it is back"},
 	{afxdp.ErrMTU, "larger frames are those of --frame-size 4096"},
 	{syscall.EADDRINUSE, "choose another port with --listen"},

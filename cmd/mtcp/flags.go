@@ -81,6 +81,7 @@ type stackFlags struct {
 	Queues      *int     `placeholder:"N" help:"tap: queues, and so shards (default 1)."`
 	Pcap        string   `placeholder:"FILE" type:"path" help:"Capture every packet into FILE."`
 	Connections *int     `placeholder:"N" help:"Connections per shard; more are refused and counted (default ${connections})."`
+	Memory      *size    `placeholder:"SIZE" help:"What all of the stack may take, such as 256MiB; connections, TIME-WAIT records and rings follow from it where they are not given."`
 	RingMemory  *size    `placeholder:"SIZE" help:"Memory for data in flight per shard, such as 64MiB (default ${ring_memory})."`
 	Congestion  string   `placeholder:"NAME" help:"Congestion control: cubic or newreno; with --link kernel whatever the kernel has (default ${congestion})."`
 }
