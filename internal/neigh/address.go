@@ -133,6 +133,7 @@ func (t *Table) setAddressDue(a *address, at mono.Time) {
 // startUsing ends the probing: the address is ours.
 func (t *Table) startUsing(a *address, now mono.Time) {
 	a.state, a.sent, a.isUsable = announcing, 0, true
+	t.newsDue = true
 	if t.cfg.Outside {
 		a.state, a.due = settled, mono.Never // announced by whoever speaks ARP for it
 		return
@@ -140,8 +141,11 @@ func (t *Table) startUsing(a *address, now mono.Time) {
 	t.announceAddress(a, now)
 }
 
+// wantFrame has a probe or an announcement written.
+func (t *Table) wantFrame(a *address) { a.wantsFrame, t.framesDue = true, true }
+
 func (t *Table) announceAddress(a *address, now mono.Time) {
-	a.wantsFrame = true
+	t.wantFrame(a)
 	a.sent++
 	t.setAddressDue(a, now.Add(t.cfg.AnnounceInterval))
 }
@@ -174,7 +178,7 @@ func (t *Table) probeAddress(a *address, now mono.Time) {
 		t.startUsing(a, now)
 		return
 	}
-	a.wantsFrame = true
+	t.wantFrame(a)
 	a.sent++
 	wait := t.random(t.cfg.ProbeMin, t.cfg.ProbeMax)
 	if int(a.sent) == t.cfg.ProbeCount {
@@ -188,13 +192,14 @@ func (t *Table) probeAddress(a *address, now mono.Time) {
 // defend an address in use, but not more often than the interval says.
 func (t *Table) claimed(a *address, now mono.Time) {
 	t.stats.Conflicts++
-	a.isClaimed = true
+	a.isClaimed, t.newsDue = true, true
 	switch a.state {
 	case probing:
 		a.state, a.wantsFrame, a.due = conflicted, false, mono.Never
 	case announcing, settled:
 		if a.canDefend(now, t.cfg.DefendInterval) {
-			a.defended, a.wantsFrame = now, true
+			a.defended = now
+			t.wantFrame(a)
 		}
 	case conflicted:
 	}

@@ -78,18 +78,8 @@ func (t *Table) tell(i slot, k EventKind) {
 	t.events.tail++
 }
 
-// HasEvents reports whether Events has any.
-func (t *Table) HasEvents() bool {
-	if t.events.len() > 0 {
-		return true
-	}
-	for i := range t.addresses[:t.nAddresses] {
-		if t.addresses[i].isUsable || t.addresses[i].isClaimed {
-			return true
-		}
-	}
-	return false
-}
+// HasEvents reports whether Events may have any.
+func (t *Table) HasEvents() bool { return t.events.len() > 0 || t.newsDue }
 
 // Events moves the oldest news to buf and returns how many; call it until it
 // gives fewer than buf holds.
@@ -103,8 +93,12 @@ func (t *Table) Events(buf []Event) int {
 		}
 		t.events.head++
 	}
+	if !t.newsDue {
+		return n
+	}
 	for i := range t.addresses[:t.nAddresses] {
 		n += t.addresses[i].takeEvents(buf[n:])
 	}
+	t.newsDue = n == len(buf)
 	return n
 }

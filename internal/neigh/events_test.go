@@ -50,3 +50,25 @@ func TestEventKind_Names(t *testing.T) {
 		}
 	}
 }
+
+// What HasEvents and HasOutput ask for once is over when it has been taken.
+func TestHasEvents_IsOverWhenTheyAreTaken(t *testing.T) {
+	tab := New(Config{MAC: ourMAC, ProbeCount: 0})
+	if tab.HasEvents() || tab.HasOutput() {
+		t.Error("a table without addresses has news or frames")
+	}
+	if !tab.AddAddress(ourIP, 1) || !tab.HasEvents() || !tab.HasOutput() {
+		t.Error("no news or no announcement of an address")
+	}
+	var events [1]Event
+	for range 3 {
+		tab.Events(events[:])
+	}
+	var b [FrameLen]byte
+	for range 3 {
+		tab.Output(b[:], 1)
+	}
+	if tab.HasEvents() || tab.HasOutput() {
+		t.Errorf("events %v, output %v when all has been taken", tab.HasEvents(), tab.HasOutput())
+	}
+}

@@ -78,6 +78,9 @@ func (t *Table) outputReply(b []byte) int {
 // outputAddress probes for or announces an address of ours (RFC 5227 §1.1): a
 // probe has no sender address, an announcement has it twice.
 func (t *Table) outputAddress(b []byte) int {
+	if !t.framesDue {
+		return 0
+	}
 	for i := range t.addresses[:t.nAddresses] {
 		a := &t.addresses[i]
 		if !a.wantsFrame {
@@ -93,6 +96,7 @@ func (t *Table) outputAddress(b []byte) int {
 		}
 		return t.put(b, wire.Broadcast(), &p)
 	}
+	t.framesDue = false
 	return 0
 }
 
@@ -130,13 +134,5 @@ func (t *Table) HasOutput() bool {
 	if t.cfg.Outside {
 		return false
 	}
-	if t.replies.head != t.replies.tail || t.wants.n > 0 {
-		return true
-	}
-	for i := range t.addresses[:t.nAddresses] {
-		if t.addresses[i].wantsFrame {
-			return true
-		}
-	}
-	return false
+	return t.replies.head != t.replies.tail || t.wants.n > 0 || t.framesDue
 }

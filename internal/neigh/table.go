@@ -94,6 +94,8 @@ type Table struct {
 
 	addresses  [maxAddresses]address
 	nAddresses int
+	framesDue  bool // some address may want a frame
+	newsDue    bool // or have an event
 	onLink     [maxOnLink]wire.IPv4Prefix
 	nOnLink    int
 
