@@ -98,7 +98,7 @@ func (q *Queue) Recv(now mono.Time, rx []link.Frame) int {
 			// What comes next is then seen at once with its descriptor and its
 			// packet: they are fetched from the other core all together.
 			q.warm(q.rxAt, 1)
-			if !q.slave {
+			if !q.slave { // the next to be filled: the slave wrote it last
 				q.warmed ^= byte(q.pair.tx.load(q.txAt).offset)
 			}
 		}
