@@ -20,7 +20,7 @@ import (
 )
 
 type benchYardCmd struct {
-	Socket   string        `required:"" help:"Where the two sides meet."`
+	Socket   string        `help:"Where the two sides meet; --line and --copy need none."`
 	Echo     bool          `help:"Send back what comes, until the input ends."`
 	Line     bool          `help:"One cache line there and back between this process's first two cores, with nobody at the other end."`
 	Copy     bool          `help:"Measure copies, with nobody at the other end."`
@@ -56,6 +56,9 @@ func (c *benchYardCmd) Run(t *terminal) error {
 	}
 	if c.Copy {
 		return json.NewEncoder(t.out).Encode(yardReport{yardCopy(c.Size, c.Duration)})
+	}
+	if c.Socket == "" {
+		return usageError("--socket: name the socket where the two sides meet, such as --socket /run/yard.sock")
 	}
 	up := make(chan struct{}, 1)
 	role := memif.Slave

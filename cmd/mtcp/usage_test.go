@@ -85,6 +85,7 @@ func TestUsage_BadCommandLinesExitWithTwo(t *testing.T) {
 		"bench without an interface":     {[]string{"bench", "serve", "--link", "afxdp", "--addr", "10.0.0.2/24"}, []string{"--iface eth0"}},
 		"the kernel's congestion":        {[]string{"bench", "serve", "--link", "kernel", "--addr", "10.0.0.2/24", "--congestion", ""}, []string{"--congestion"}},
 		"nothing on its way":             {[]string{"bench", "yard", "--socket", "x", "--flight", "0"}, []string{"--flight", "1 or more"}},
+		"a yardstick without a socket":   {[]string{"bench", "yard"}, []string{"--socket /run/yard.sock"}},
 		"too small a frame":              {[]string{"bench", "yard", "--socket", "x", "--size", "59"}, []string{"--size", "60 to 1514"}},
 		"a flood to nowhere":             {[]string{"bench", "flood", "--iface", "lo", "--mac", "near", "--server", "10.0.0.2", "--port", "80"}, []string{"--mac", "near"}},
 		"no such technique":              {[]string{"bench", "ablate", "--only", "luck"}, []string{"--only", "luck"}},

@@ -10,7 +10,7 @@ import (
 
 func TestYard_ALineGoesThereAndBack(t *testing.T) {
 	_, second := firstCores()
-	p := start(t, options{}, "bench", "yard", "--socket", "none", "--line", "--duration", "10ms")
+	p := start(t, options{}, "bench", "yard", "--line", "--duration", "10ms")
 	code := p.exit()
 	if second == anyCore {
 		if code == 0 || !strings.Contains(p.stderr.String(), "give it two") {
@@ -33,7 +33,7 @@ func TestYard_ALineNeedsTwoCores(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		failed <- start(t, options{}, "bench", "yard", "--socket", "none", "--line")
+		failed <- start(t, options{}, "bench", "yard", "--line")
 	}()
 	p := <-failed
 	if code := p.exit(); code == 0 || !strings.Contains(p.stderr.String(), "one core only; give it two") {
