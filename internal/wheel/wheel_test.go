@@ -268,3 +268,24 @@ func TestWheel_DoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations per run", n)
 	}
 }
+
+// Where one Advance leaves timers of a slot unsorted others at the same time go on,
+// until there is nothing to do: who asks Next before it sleeps would spin otherwise.
+func TestAdvance_GoesOnWithinTheTick(t *testing.T) {
+	const n = refileBatch + 1
+	w := New(n, epoch)
+	start := (passed(epoch)/slots + 2) * slots // of a slot of 64 ticks
+	for id := uint32(1); id <= n; id++ {
+		w.Schedule(id, mono.Time((start+5)<<tickShift))
+	}
+	now := mono.Time(start << tickShift)
+	var out [64]uint32
+	for range 3 {
+		if got := w.Advance(now, out[:]); got != 0 {
+			t.Fatalf("%d timers before their time", got)
+		}
+	}
+	if next := w.Next(); next <= now {
+		t.Errorf("something is still to be done at %v, when it is %v", next, now)
+	}
+}
