@@ -68,6 +68,7 @@ type Host struct {
 
 	addresses  [maxAddresses]localAddress
 	nAddresses int
+	meanings   meanings // of addresses, and of their broadcast addresses
 	routes     routeTable
 	ident      uint16 // of the next packet
 
@@ -134,7 +135,7 @@ func (h *Host) AddAddress(p wire.IPv4Prefix) bool {
 		return false
 	}
 	h.addresses[h.nAddresses] = localAddress{p.Addr, broadcast}
-	h.nAddresses++
+	h.keepAddresses(h.nAddresses + 1)
 	h.routes.insert(Route{Prefix: p.Network(), Source: p.Addr}, true)
 	return true
 }
@@ -144,7 +145,7 @@ func (h *Host) RemoveAddress(a wire.IPv4) bool {
 	for i := range h.addresses[:h.nAddresses] {
 		if h.addresses[i].ip == a {
 			copy(h.addresses[i:], h.addresses[i+1:h.nAddresses]) // the first one stays first
-			h.nAddresses--
+			h.keepAddresses(h.nAddresses - 1)
 			h.routes.removeConnected(a)
 			return true
 		}
@@ -152,27 +153,18 @@ func (h *Host) RemoveAddress(a wire.IPv4) bool {
 	return false
 }
 
-// IsLocal reports whether a is an address of ours.
-func (h *Host) IsLocal(a wire.IPv4) bool {
-	for i := range h.addresses[:h.nAddresses] {
-		if h.addresses[i].ip == a {
-			return true
-		}
-	}
-	return false
+// keepAddresses makes the first n addresses ours, and no others.
+func (h *Host) keepAddresses(n int) {
+	h.nAddresses = n
+	h.meanings.of(h.addresses[:n])
 }
+
+// IsLocal reports whether a is an address of ours.
+func (h *Host) IsLocal(a wire.IPv4) bool { return h.meanings.find(a)&meansUs != 0 }
 
 // isBroadcast reports whether a reaches all of the link, or all of a subnet of ours.
 func (h *Host) isBroadcast(a wire.IPv4) bool {
-	if a.IsBroadcast() {
-		return true
-	}
-	for i := range h.addresses[:h.nAddresses] {
-		if h.addresses[i].broadcast == a {
-			return true
-		}
-	}
-	return false
+	return a.IsBroadcast() || h.meanings.find(a)&meansAll != 0
 }
 
 // isUnicast reports whether a can belong to one station on a network.

@@ -1,6 +1,8 @@
 package ip
 
 import (
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/mtcp-go/mtcp/internal/mono"
@@ -64,6 +66,44 @@ func TestRemoveAddress_TakesItsNetworkAlong(t *testing.T) {
 	h.RemoveAddress(ourIP)
 	if _, _, _, ok := h.Route(farIP); ok {
 		t.Error("a gateway whose network was removed cannot be reached")
+	}
+}
+
+// TestAddAddress_KnowsWhatEachAddressMeans compares with a look at all of them,
+// after every change.
+func TestAddAddress_KnowsWhatEachAddressMeans(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	h := New(Config{})
+	var all []wire.IPv4Prefix
+	some := func() wire.IPv4Prefix { // few enough to meet again, and to be each other's broadcast addresses
+		return wire.IPv4Prefix{Addr: addr("10.0.0.0") + wire.IPv4(r.IntN(4)<<16|r.IntN(2)*0xff00|r.IntN(16)*17), Bits: []uint8{8, 16, 24, 28, 31, 32}[r.IntN(6)]}
+	}
+	for range 2000 {
+		switch p := some(); {
+		case r.IntN(200) == 0:
+			h.Replace(all[:len(all)/2], nil)
+			all = all[:len(all)/2]
+		case r.IntN(5) < 3:
+			if h.AddAddress(p) {
+				all = append(all, p)
+			}
+		case h.RemoveAddress(p.Addr):
+			all = slices.DeleteFunc(all, func(q wire.IPv4Prefix) bool { return q.Addr == p.Addr })
+		}
+		for range 20 {
+			a := some().Addr
+			us, them := false, false
+			for _, p := range all {
+				b, ok := p.Broadcast()
+				us, them = us || p.Addr == a, them || ok && a == b
+			}
+			if h.IsLocal(a) != us || h.isBroadcast(a) != them || h.isSourceValid(a) != (!us && !them) {
+				t.Fatalf("%v of %v: ours %v, broadcast %v, valid source %v, want %v, %v, %v", a, all, h.IsLocal(a), h.isBroadcast(a), h.isSourceValid(a), us, them, !us && !them)
+			}
+		}
+	}
+	if len(all) < maxAddresses/2 {
+		t.Errorf("%d addresses at the end are too few for a test", len(all))
 	}
 }
 

@@ -67,13 +67,5 @@ func (h *Host) Input(packet []byte, now mono.Time, d *Datagram) drop.Reason {
 // isSourceValid refuses sources to which nothing could be answered (RFC 1122
 // §3.2.1.3, RFC 9293 MUST-63), and our own addresses, which nobody else has.
 func (h *Host) isSourceValid(src wire.IPv4) bool {
-	if !isUnicast(src) {
-		return false
-	}
-	for i := range h.addresses[:h.nAddresses] {
-		if a := &h.addresses[i]; a.ip == src || a.broadcast == src {
-			return false
-		}
-	}
-	return true
+	return isUnicast(src) && h.meanings.find(src) == meansNothing
 }

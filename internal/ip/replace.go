@@ -16,7 +16,7 @@ import (
 // The routes are believed: a gateway need not be on the network of an address
 // (Linux's onlink), and a source that is not ours is replaced by one that is.
 func (h *Host) Replace(addresses []wire.IPv4Prefix, routes []Route) (ignored int) {
-	h.nAddresses = 0
+	h.keepAddresses(0)
 	h.routes.rows = h.routes.rows[:0]
 	for _, a := range addresses {
 		if !h.AddAddress(a) {
