@@ -56,7 +56,7 @@ const (
 )
 
 // growCubic is congestion avoidance.
-func (s *State) growCubic(a Ack, acked uint32) {
+func (s *State) growCubic(a *Ack, acked uint32) {
 	now := tick(a.Now)
 	if !s.has(inEpoch) {
 		s.beginEpoch(now, a.MSS)
@@ -121,7 +121,7 @@ func (s *State) keepUpWithReno(acked uint32, mss uint16) {
 
 // countTime keeps time in which the window was not the limit out of the curve:
 // otherwise it would jump when the application has more to send.
-func (s *State) countTime(a Ack) {
+func (s *State) countTime(a *Ack) {
 	now := tick(a.Now)
 	if !a.CwndLimited {
 		s.words[epochStart] += now - s.words[epochSeen]

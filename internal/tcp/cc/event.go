@@ -34,26 +34,26 @@ func OnAck(s *State, a Ack) {
 	}
 	a.Acked = min(a.Acked, maxCwnd)
 	s.flags &^= timedOut
-	s.observe(a)
+	s.observe(&a)
 	if !a.CwndLimited {
 		return // a window that was not needed says nothing about the path
 	}
 	left := a.Acked
 	if s.InSlowStart() {
-		if left = s.slowStart(a); left == 0 {
+		if left = s.slowStart(&a); left == 0 {
 			return
 		}
 	}
 	switch s.id {
 	case CUBIC:
-		s.growCubic(a, left)
+		s.growCubic(&a, left)
 	default:
 		s.growReno(left, a.MSS)
 	}
 }
 
 // observe keeps the algorithm's clocks, whether the window may grow or not.
-func (s *State) observe(a Ack) {
+func (s *State) observe(a *Ack) {
 	if s.watchesDelay() {
 		s.watchDelay(a)
 	}

@@ -8,7 +8,7 @@ package cc
 // Linux's it has no limit per acknowledgment (RFC 3465 has two segments):
 // stretch acknowledgments are the rule now, and pacing by ACKs is not lost by
 // counting them in full.
-func (s *State) slowStart(a Ack) (left uint32) {
+func (s *State) slowStart(a *Ack) (left uint32) {
 	n := a.Acked
 	if s.watchesDelay() {
 		n = s.tempered(a)

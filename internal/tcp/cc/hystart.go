@@ -42,7 +42,7 @@ func (s *State) watchesDelay() bool {
 }
 
 // watchDelay takes a sample and decides about the phase.
-func (s *State) watchDelay(a Ack) {
+func (s *State) watchDelay(a *Ack) {
 	if a.Acked >= s.words[hyLeft] {
 		if s.beginRound(a); !s.watchesDelay() {
 			return
@@ -67,7 +67,7 @@ func (s *State) watchDelay(a Ack) {
 
 // beginRound turns to the next round. After some rounds of conservative slow
 // start it was no jitter: slow start is over.
-func (s *State) beginRound(a Ack) {
+func (s *State) beginRound(a *Ack) {
 	s.words[hyLast], s.words[hyLeast] = s.words[hyLeast], 0
 	s.words[hyLeft] = a.InFlight - min(a.Acked, a.InFlight)
 	s.words[hyCount] &^= hySampleMask
@@ -103,7 +103,7 @@ func (s *State) judgeDelay() {
 }
 
 // tempered is how much the window grows in slow start under HyStart++.
-func (s *State) tempered(a Ack) uint32 {
+func (s *State) tempered(a *Ack) uint32 {
 	n := min(a.Acked, hyBurst*segment(a.MSS))
 	if s.has(inCSS) {
 		n /= hyCSSDivisor
