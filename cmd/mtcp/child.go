@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -183,7 +184,10 @@ func startIn(at place, cmd *exec.Cmd, core int) error {
 		if core == anyCore {
 			return cmd.Start()
 		}
-		// A child inherits the cores of the thread that made it.
+		// A child inherits the cores of the thread that made it, and so would a thread
+		// of ours: but a thread that a goroutine has for itself makes none.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		var before, one unix.CPUSet
 		if err := unix.SchedGetaffinity(0, &before); err != nil {
 			return err
