@@ -11,7 +11,7 @@
 # make picture draw docs/architecture.svg anew from the code
 
 GO         ?= go
-FUZZ_TIME  ?= 5s
+FUZZ_TIME  ?= 3s
 BENCH_ARGS ?=
 PAPER_ARGS ?=
 
