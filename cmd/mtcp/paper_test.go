@@ -214,7 +214,9 @@ func firstTwo() (all []int) {
 func TestPaper_MeasuresOverAVeth(t *testing.T) {
 	requireRoot(t)
 	if raceEnabled {
-		t.Skip("runs without the race detector, and that over memif with it")
+		// Eight programs that start ten times slower. What they do other tests do with
+		// the detector, and make test runs this one without it (scripts/plain.sh).
+		t.Skip("make test runs it without the race detector, and that over memif with it")
 	}
 	r, p := paperRun(t, options{}, "--link", "veth", "--figure", "accept", "--gvisor", "/nonexistent")
 	checkMeasured(t, r, 1, 4)
