@@ -30,7 +30,7 @@ func (c Conn) live() *entry {
 	if !ok {
 		return nil
 	}
-	if e := c.loop.entry(i); e.open {
+	if e := c.loop.entry(i); e.open() {
 		return e
 	}
 	return nil
@@ -196,8 +196,8 @@ func (c Conn) address(local bool) netip.AddrPort {
 // SetTick has Handler.Tick called every d from now on, to the next millisecond;
 // 0 stops that.
 func (c Conn) SetTick(d time.Duration) {
-	if e := c.live(); e != nil {
-		c.loop.setTick(e, c.index(), d)
+	if c.live() != nil {
+		c.loop.setTick(c.index(), d)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/mtcp-go/mtcp"
 	"github.com/mtcp-go/mtcp/internal/mono"
@@ -207,5 +208,12 @@ func TestListen_PlacesAreUsedAgain(t *testing.T) {
 	}
 	if n := len(*first.hub.handlers.Load()); n != 2 {
 		t.Errorf("%d places for two listeners at a time", n)
+	}
+}
+
+// TestEntry_IsSmall: there is one for each connection, however idle.
+func TestEntry_IsSmall(t *testing.T) {
+	if n := unsafe.Sizeof(entry{}); n != 24 {
+		t.Errorf("an entry has %d octets, want 24", n)
 	}
 }

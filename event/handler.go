@@ -68,9 +68,10 @@ func (k *hooks) PrefetchUser(i slab.Index) {
 func (k *hooks) Accepted(i slab.Index, owner uint32) {
 	l := (*Loop)(k)
 	e := l.entry(i)
-	*e = entry{handler: l.door.handler(owner), open: true, opened: true}
+	h := l.door.handler(owner)
+	*e = entry{handler: h}
 	l.live++
-	l.run(e, e.handler.Open, l.conn(i))
+	l.run(e, h.Open, l.conn(i))
 }
 
 // Ready implements shard.Handler.
@@ -79,7 +80,7 @@ func (k *hooks) Ready(i slab.Index, n shard.News) {
 	e, c := l.entry(i), l.conn(i)
 	h := e.handler
 	if n&shard.NewsOpened != 0 {
-		e.opened = true
+		l.dialing.remove(i)
 		l.run(e, h.Open, c)
 	}
 	if n&shard.NewsUrgent != 0 {
@@ -98,7 +99,7 @@ func (k *hooks) Ready(i slab.Index, n shard.News) {
 	if n&shard.NewsEnd != 0 {
 		l.run(e, h.End, c)
 	}
-	if n&shard.NewsBroke != 0 && e.open {
+	if n&shard.NewsBroke != 0 && e.open() {
 		l.broke(e, c)
 	}
 }
@@ -106,7 +107,7 @@ func (k *hooks) Ready(i slab.Index, n shard.News) {
 // broke ends a connection that the peer, or the network, has ended.
 func (l *Loop) broke(e *entry, c Conn) {
 	call := "read"
-	if !e.opened {
+	if l.dialing.has(c.index()) {
 		call = "connect"
 	}
 	l.end(e, c, door.Errno(l.shard.Errno(c.handle.Index()), call), false)
@@ -115,7 +116,7 @@ func (l *Loop) broke(e *entry, c Conn) {
 // run calls one function of a handler, unless the connection has been closed
 // meanwhile.
 func (l *Loop) run(e *entry, f func(Conn), c Conn) {
-	if !e.open {
+	if !e.open() {
 		return
 	}
 	if f != nil {
@@ -123,7 +124,7 @@ func (l *Loop) run(e *entry, f func(Conn), c Conn) {
 		l.enter()
 		l.call(f, c)
 	}
-	if e.open && e.handler.End == nil && l.shard.Ended(c.handle.Index()) {
+	if e.open() && e.handler.End == nil && l.shard.Ended(c.handle.Index()) {
 		l.end(e, c, nil, false)
 	}
 }
@@ -150,15 +151,15 @@ func (l *Loop) panicked(r any) {
 // back to the shard.
 func (l *Loop) end(e *entry, c Conn, err error, abort bool) {
 	i := c.handle.Index()
-	e.open = false
+	closed := e.handler.Closed
+	e.handler = nil
 	if c.handle == l.present {
 		l.present, l.presentEntry = 0, nil
 	}
-	if l.ticks != nil {
-		l.ticks.Cancel(uint32(i))
-	}
+	l.dialing.remove(i)
+	l.ticks.cancel(i)
 	l.live--
-	if f := e.handler.Closed; f != nil {
+	if closed != nil {
 		l.enter()
 		func() {
 			defer func() {
@@ -166,7 +167,7 @@ func (l *Loop) end(e *entry, c Conn, err error, abort bool) {
 					l.panicked(r)
 				}
 			}()
-			f(c, err)
+			closed(c, err)
 		}()
 	}
 	*e = entry{}

@@ -17,7 +17,6 @@ import (
 	"github.com/mtcp-go/mtcp/internal/slab"
 	"github.com/mtcp-go/mtcp/internal/sock"
 	"github.com/mtcp-go/mtcp/internal/stack"
-	"github.com/mtcp-go/mtcp/internal/wheel"
 	"github.com/mtcp-go/mtcp/internal/wire"
 )
 
@@ -42,11 +41,12 @@ type Loop struct {
 	present      slab.Handle // of the connection whose handler ran last, 0 if that has closed it
 	presentEntry *entry
 
-	pages  []*[pageLength]entry // by slot; a page is made with its first entry
-	live   int
-	ticks  *wheel.Wheel // of connections, made with the first SetTick
-	timers timers
-	due    [64]uint32
+	pages   []*[pageLength]entry // by slot; a page is made with its first entry
+	dialing slotSet              // of which the handshake is not over
+	live    int
+	ticks   ticks
+	timers  timers
+	due     [64]uint32
 
 	posted    sync.Mutex
 	functions []func(*Loop) // that wait, under posted
@@ -58,13 +58,31 @@ type Loop struct {
 	watched
 }
 
-// An entry is what a Loop knows of a connection.
+// An entry is what a Loop knows of a connection. There are as many as connections,
+// so what few of them have is elsewhere.
 type entry struct {
-	handler *Handler
+	handler *Handler // nil when no handler has it
 	user    any
-	tick    uint32 // ms, 0 none
-	open    bool   // the handler has it
-	opened  bool   // the handshake is over
+}
+
+func (e *entry) open() bool { return e.handler != nil }
+
+// A slotSet has a bit for each slot up to the highest that was ever added.
+type slotSet []uint64
+
+func (s *slotSet) add(i slab.Index) {
+	if more := int(i/64) + 1 - len(*s); more > 0 {
+		*s = append(*s, make(slotSet, more)...)
+	}
+	(*s)[i/64] |= 1 << (i % 64)
+}
+
+func (s slotSet) has(i slab.Index) bool { return int(i/64) < len(s) && s[i/64]>>(i%64)&1 != 0 }
+
+func (s slotSet) remove(i slab.Index) {
+	if int(i/64) < len(s) {
+		s[i/64] &^= 1 << (i % 64)
+	}
 }
 
 // A hub is what the loops of a stack have in common.
@@ -163,7 +181,8 @@ func (l *Loop) DialFrom(from, to netip.AddrPort, h *Handler, user any) (Conn, er
 	if err != nil {
 		return Conn{}, &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: err}
 	}
-	*l.entry(i) = entry{handler: h, user: user, open: true}
+	*l.entry(i) = entry{h, user}
+	l.dialing.add(i)
 	l.live++
 	return l.conn(i), nil
 }
@@ -193,7 +212,7 @@ func (l *Loop) adopt(handle slab.Handle, h *Handler, user any) {
 		return // the stack has ended it
 	}
 	e := l.entry(i)
-	*e = entry{handler: h, user: user, open: true, opened: true}
+	*e = entry{h, user}
 	l.live++
 	c := l.conn(i)
 	l.run(e, h.Open, c)
@@ -243,7 +262,7 @@ func (k *hooks) Advance(now mono.Time) int {
 	if l.waiting.Load() {
 		n += l.runPosted()
 	}
-	if l.ticks != nil {
+	if l.ticks.wheel != nil {
 		n += l.runTicks(now)
 	}
 	return n + l.runTimers(now)
@@ -257,8 +276,8 @@ func (k *hooks) Next() mono.Time {
 		return 0
 	}
 	next := l.timers.next()
-	if l.ticks != nil {
-		next = min(next, l.ticks.Next())
+	if l.ticks.wheel != nil {
+		next = min(next, l.ticks.wheel.Next())
 	}
 	return next
 }

@@ -79,38 +79,48 @@ func (l *Loop) runTimers(now mono.Time) int {
 	return n
 }
 
-func (l *Loop) setTick(e *entry, i slab.Index, d time.Duration) {
-	e.tick = uint32(min(max(d, 0).Milliseconds(), 1<<31))
-	if d > 0 {
-		e.tick = max(e.tick, 1)
-	}
-	switch {
-	case l.ticks == nil && e.tick == 0:
-		return
-	case l.ticks == nil:
-		l.ticks = wheel.New(l.shard.Config().Connections+1, l.shard.Now())
-	}
-	l.scheduleTick(e, i)
+// ticks are the intervals of connections, by slot. They are made with the first.
+type ticks struct {
+	wheel *wheel.Wheel
+	every []uint32 // ms, 0 none
 }
 
-func (l *Loop) scheduleTick(e *entry, i slab.Index) {
-	if e.tick == 0 {
-		l.ticks.Cancel(uint32(i))
+func (t *ticks) cancel(i slab.Index) {
+	if t.wheel != nil {
+		t.every[i] = 0
+		t.wheel.Cancel(uint32(i))
+	}
+}
+
+func (l *Loop) setTick(i slab.Index, d time.Duration) {
+	t := &l.ticks
+	if d <= 0 {
+		t.cancel(i)
 		return
 	}
-	l.ticks.Schedule(uint32(i), l.shard.Now().Add(time.Duration(e.tick)*time.Millisecond))
+	if t.wheel == nil {
+		most := l.shard.Config().Connections + 1
+		*t = ticks{wheel.New(most, l.shard.Now()), make([]uint32, most+1)}
+	}
+	t.every[i] = uint32(min(max(d.Milliseconds(), 1), 1<<31))
+	l.scheduleTick(i)
+}
+
+func (l *Loop) scheduleTick(i slab.Index) {
+	d := time.Duration(l.ticks.every[i]) * time.Millisecond
+	l.ticks.wheel.Schedule(uint32(i), l.shard.Now().Add(d))
 }
 
 // runTicks calls the Tick of connections whose interval has passed.
 func (l *Loop) runTicks(now mono.Time) int {
-	n := l.ticks.Advance(now, l.due[:])
+	n := l.ticks.wheel.Advance(now, l.due[:])
 	for _, id := range l.due[:n] {
 		i := slab.Index(id)
 		e := l.entry(i)
-		if !e.open || e.tick == 0 { // closed meanwhile, or another's slot by now
+		if !e.open() || l.ticks.every[i] == 0 { // closed meanwhile, or another's slot by now
 			continue
 		}
-		l.scheduleTick(e, i)
+		l.scheduleTick(i)
 		l.run(e, e.handler.Tick, l.conn(i))
 	}
 	return n

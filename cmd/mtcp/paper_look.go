@@ -209,10 +209,14 @@ func divide(a, b float64) float64 {
 // memoryEvery is how often a process is looked at whose memory counts.
 const memoryEvery = 50 * time.Millisecond
 
+// fewBefore are the connections of the load before the one that is measured: what
+// a server and its link take to work at all is no connection's.
+const fewBefore = 16
+
 // A memoryWatch keeps the largest that a process has been.
 type memoryWatch struct {
-	before, most memoryUse
-	quit, done   chan struct{}
+	most       memoryUse
+	quit, done chan struct{}
 }
 
 // memoryUse is in octets.
@@ -221,10 +225,9 @@ type memoryUse struct{ all, huge, shared uint64 }
 func watchMemory(pid int) (*memoryWatch, error) {
 	w := &memoryWatch{quit: make(chan struct{}), done: make(chan struct{})}
 	var err error
-	if w.before, err = readMemory(pid); err != nil {
+	if w.most, err = readMemory(pid); err != nil {
 		return nil, err
 	}
-	w.most = w.before
 	go func() { // until end
 		defer close(w.done)
 		for {
@@ -241,19 +244,17 @@ func watchMemory(pid int) (*memoryWatch, error) {
 	return w, nil
 }
 
-// end stops watching; it may be called twice.
-func (w *memoryWatch) end() {
-	if !isClosed(w.quit) {
-		close(w.quit)
-	}
+// end stops watching, and returns the largest.
+func (w *memoryWatch) end() memoryUse {
+	close(w.quit)
 	<-w.done
+	return w.most
 }
 
-// result is what n connections took, and what each of them.
-func (w *memoryWatch) result(n int) (*report.Mem, float64) {
-	w.end()
-	m := &report.Mem{Connections: n, Before: w.before.all, After: w.most.all, Huge: w.most.huge, Shared: w.most.shared}
-	return m, divide(float64(m.After)-float64(m.Before), float64(n))
+// grown is what n connections took more than the few, and what each of them.
+func grown(few, all memoryUse, n int) (*report.Mem, float64) {
+	m := &report.Mem{Connections: n, Before: few.all, After: all.all, Huge: all.huge, Shared: all.shared}
+	return m, divide(float64(m.After)-float64(m.Before), float64(n-fewBefore))
 }
 
 func readMemory(pid int) (memoryUse, error) {

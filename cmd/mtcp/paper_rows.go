@@ -147,7 +147,7 @@ func plots() []plot {
 			Note: "256 kept connections ask and are answered while so many others stand open."},
 			[]rival{eventMemif}, heldTasks(), perSecond},
 		{report.Figure{ID: "memory", Title: "Memory of an idle connection", Kind: report.Memory, Unit: "octets a connection", X: "connections",
-			Note: "What the server's process grew by: resident, huge pages and mapped memfd, from /proc/PID/smaps_rollup, at its largest while the connections stood. Of the kernel's server only the process counts, not the kernel's own memory."},
+			Note: "What the server's process had more than with 16 connections at work: resident, huge pages and mapped memfd, from /proc/PID/smaps_rollup, at its largest while the connections stood. Of the kernel's server only the process counts, not the kernel's own memory."},
 			memories, []task{{label: "5,000", work: "idle", c: 5_000, size: 64}, {label: "100,000", work: "idle", c: 100_000, size: 64, full: true}}, nil},
 	}
 }

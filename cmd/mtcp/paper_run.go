@@ -21,16 +21,7 @@ import (
 	"github.com/mtcp-go/mtcp/internal/report"
 )
 
-// What the client is given beyond its defaults, for all rivals alike: addresses
-// and records for all the connections that a load opens.
 const (
-	loadSources   = 64
-	loadTimeWaits = 4 << 20
-
-	paperServer = "10.9.0.2"
-	paperClient = "10.9.1.1"
-	paperBits   = "/16"
-
 	yardDuration   = 200 * time.Millisecond
 	samplePatience = 40 * time.Second // beyond the load itself
 )
@@ -188,18 +179,20 @@ func (p *paper) sample(ctx context.Context, f *plot, t *task, r *rival, capacity
 
 // against loads a server, and looks at it before and after.
 func (p *paper) against(ctx context.Context, s *server, w *paperWire, f *plot, t *task, r *rival, rate float64) (*report.Sample, error) {
+	few := memoryUse{}
+	if f.Kind == report.Memory {
+		less := *t
+		less.work, less.c = "requests", fewBefore
+		var err error
+		if _, few, err = p.watched(ctx, s, w, f, &less, 0); err != nil {
+			return nil, err
+		}
+	}
 	before, err := look(ctx, r, w, s)
 	if err != nil {
 		return nil, err
 	}
-	watch := &memoryWatch{}
-	if f.Kind == report.Memory {
-		if watch, err = watchMemory(s.cmd.Process.Pid); err != nil {
-			return nil, err
-		}
-		defer watch.end()
-	}
-	l, err := p.load(ctx, w.clientAt, p.clientCore, p.client(t, w, rate))
+	l, all, err := p.watched(ctx, s, w, f, t, rate)
 	if err != nil {
 		return nil, err
 	}
@@ -214,79 +207,23 @@ func (p *paper) against(ctx context.Context, s *server, w *paperWire, f *plot, t
 		if l.Open < t.c || l.Errors > 0 { // the server may have more or fewer than the client counts
 			return nil, fmt.Errorf("%d of %d connections stood at the end, and %d were reset: %s", l.Open, t.c, l.Errors, l.FirstError)
 		}
-		out.Memory, out.Value = watch.result(l.Open)
+		out.Memory, out.Value = grown(few, all, l.Open)
 	}
 	return out, nil
 }
 
-// server is the command line of a rival's server.
-func (p *paper) server(r *rival, t *task, w *paperWire) (program string, args []string) {
-	size := []string{"--size", strconv.Itoa(t.size), "--addr", paperServer + paperBits}
-	if r.by == byGvisor {
-		return p.facts.gvisor, append(size, "--iface", w.serverDev)
+// watched runs the load, and where memory counts returns the largest that the server
+// was under it.
+func (p *paper) watched(ctx context.Context, s *server, w *paperWire, f *plot, t *task, rate float64) (l *loadReport, most memoryUse, err error) {
+	if f.Kind == report.Memory {
+		watch, err := watchMemory(s.cmd.Process.Pid)
+		if err != nil {
+			return nil, most, err
+		}
+		defer func() { most = watch.end() }()
 	}
-	args = append([]string{"bench", "serve", "--json", "--congestion", congestion}, size...)
-	args = append(args, t.room()...)
-	for _, flag := range r.flags {
-		args = append(args, strings.ReplaceAll(flag, "SERVER", strconv.Itoa(p.serverCore)))
-	}
-	switch {
-	case r.by == byKernel:
-		args = append(args, "--link", linkKernel)
-	case r.link == overVeth:
-		args = append(args, "--link", linkAFXDP, "--iface", w.serverDev)
-	default:
-		args = append(args, "--link", linkMemif, "--socket", w.socket, "--role", "master")
-	}
-	return executable(), args
-}
-
-// client is the command line of the load.
-func (p *paper) client(t *task, w *paperWire, rate float64) []string {
-	args := append(p.loadFlags(t), "--cpu", strconv.Itoa(p.clientCore), "--time-waits", strconv.Itoa(loadTimeWaits))
-	if rate > 0 {
-		args = append(args, "--rate", strconv.FormatFloat(rate, 'f', 0, 64))
-	}
-	if w.socket != "" {
-		return append(args, "--link", linkMemif, "--socket", w.socket, "--role", "slave")
-	}
-	return append(args, "--link", linkAFXDP, "--iface", w.clientDev)
-}
-
-// room is for the connections that are held, which may be more than a stack has by
-// itself.
-func (t *task) room() []string {
-	if t.hold == 0 {
-		return nil
-	}
-	return []string{"--connections", strconv.Itoa(t.hold + t.hold/8 + t.c)}
-}
-
-// loadFlags are those of every load.
-func (p *paper) loadFlags(t *task) []string {
-	duration := p.cmd.Duration
-	if t.work == "idle" { // they have to be opened, and seen
-		duration = max(duration, time.Second+time.Duration(t.c)*100*time.Microsecond)
-	}
-	return append([]string{
-		"bench", "load", "--json", "--congestion", congestion, "--addr", paperClient + paperBits, "--server", paperServer,
-		"--sources", strconv.Itoa(loadSources), "--work", t.work, "-c", strconv.Itoa(t.c),
-		"--per-connection", strconv.Itoa(t.per), "--size", strconv.Itoa(t.size),
-		"--warmup", p.cmd.Warmup.String(), "--duration", duration.String(), "--hold", strconv.Itoa(t.hold),
-	}, t.room()...)
-}
-
-// load runs bench load.
-func (p *paper) load(ctx context.Context, at place, core int, args []string) (*loadReport, error) {
-	text, err := output(ctx, at, core, executable(), args...)
-	if err != nil {
-		return nil, fmt.Errorf("client: %w", err)
-	}
-	l := &loadReport{}
-	if err := json.Unmarshal([]byte(text), l); err != nil {
-		return nil, fmt.Errorf("client: %w", err)
-	}
-	return l, nil
+	l, err = p.load(ctx, w.clientAt, p.clientCore, p.client(t, w, rate))
+	return l, most, err
 }
 
 // A paperWire is what joins a server and a client for one sample.

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-func filled(n uint32) *Table {
-	tab := NewTable(2*int(n), testSeed)
+func tableOf(n uint32) *Table {
+	tab := NewTable(2*int(n), testSeed, numbered{})
 	for i := range n {
 		tab.Insert(key(i), i+1)
 	}
@@ -19,7 +19,7 @@ func filled(n uint32) *Table {
 // of 32 that touch all slots first.
 func BenchmarkLookup(b *testing.B) {
 	for _, n := range []uint32{1000, 1_000_000} {
-		tab := filled(n)
+		tab := tableOf(n)
 		r := rand.New(rand.NewPCG(1, 1))
 		keys := make([]Key4, 1<<16)
 		for i := range keys {
@@ -35,7 +35,7 @@ func BenchmarkLookup(b *testing.B) {
 			}
 		})
 		b.Run(fmt.Sprintf("batch32/%d", n), func(b *testing.B) {
-			var hashes [32]uint64
+			var hashes [32]uint32
 			i := 0
 			for b.Loop() {
 				batch := keys[i&0xffe0:][:32]
@@ -56,12 +56,12 @@ func BenchmarkLookup(b *testing.B) {
 
 func BenchmarkInsertDelete(b *testing.B) {
 	for _, n := range []uint32{1000, 1_000_000} {
-		tab := filled(n)
+		tab := tableOf(n)
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			i := n
 			for b.Loop() {
-				tab.Insert(key(i), 1)
-				tab.Delete(key(i - n/2))
+				tab.Insert(key(i), i+1)
+				tab.Delete(key(i-n/2), i-n/2+1)
 				i++
 			}
 		})
@@ -73,7 +73,7 @@ func BenchmarkInsertDelete(b *testing.B) {
 func BenchmarkGrow(b *testing.B) {
 	var longest time.Duration
 	for b.Loop() {
-		tab := NewTable(1_000_000, testSeed)
+		tab := NewTable(1_000_000, testSeed, numbered{})
 		for i := range uint32(1_000_000) {
 			start := time.Now()
 			tab.Insert(key(i), i+1)

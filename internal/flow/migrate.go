@@ -3,76 +3,85 @@ package flow
 // This file lets the table grow without stopping a packet: a larger array is
 // put beside the old one, and every change of the table moves a few slots.
 // When the larger is full in its turn, the old one is long empty: the larger
-// has as many slots to fill as the old one had in all, at migrateSlots of
-// them emptied per insertion.
-
-import "math/bits"
+// has a quarter as many slots to fill as the old one had in all, at migrateSlots
+// of them emptied per insertion.
 
 const (
-	// migrateSlots is how many slots of the old array one change empties: four
+	// startSlots is the size of a new table.
+	startSlots = 64
+
+	// migrateSlots is how many slots of the old array one change empties: two
 	// cache lines, read in order.
 	migrateSlots = 16
 
 	// Emptied slots are given back by 2 MiB, which may be one page, a smaller array
 	// as a whole, and one below 64 KiB not at all.
-	releaseSlots  = 2 << 20 / 16
-	leastReleased = 64 << 10 / 16
+	releaseSlots  = 2 << 20 / 8
+	leastReleased = 64 << 10 / 8
 
-	// A table grows when it is more than fullNum/fullDen full. At three
-	// quarters a hit looks at 2.5 slots and a miss at 8.5, on average; after
-	// growth it is 1.3 and 1.7.
-	fullNum, fullDen = 3, 4
+	// A table grows when it is more than fullNum/fullDen full. At four fifths a
+	// hit looks at 3 slots and a miss at 13, on average; after growth it is 1.6
+	// or 1.8, and 2.8 or 3.6.
+	fullNum, fullDen = 4, 5
 )
 
-// finalSlots is the size of the array that holds max entries.
-func finalSlots(max int) int {
-	n := startSlots
-	for n/fullDen*fullNum < max {
-		n *= 2
+// sizeAt returns how many slots a table has that has grown so often: half as many
+// again, then a third, so that it has doubled after two.
+func sizeAt(step int) int { return startSlots << (step / 2) * (2 + step%2) / 2 }
+
+// filled returns how many entries n slots take.
+func filled(n int) int { return n / fullDen * fullNum }
+
+// lastStep returns how often a table grows until it holds max entries.
+func lastStep(max int) int {
+	step := 0
+	for filled(sizeAt(step)) < max {
+		step++
 	}
-	return n
+	return step
 }
 
 // Entries returns how many entries a table for at most max connections takes
 // over its life: the largest array, and the one before it.
 func Entries(max int) int {
-	n := finalSlots(max)
-	if n == startSlots {
-		return n
+	last := lastStep(max)
+	if last == 0 {
+		return sizeAt(0)
 	}
-	return n + n/2
+	return sizeAt(last) + sizeAt(last-1)
 }
 
-// place returns the array of n slots. The largest stands first in the memory,
-// the one before it behind, the one before that first again: so two arrays that
-// follow each other lie apart, and each begins in memory that is zero, because
-// an array that has been emptied is.
+// place returns the array after so many steps of growth. The largest stands first
+// in the memory, the one before it behind, the one before that first again: so
+// two arrays that follow each other lie apart, and each begins in memory that is
+// zero, because an array that has been emptied is.
 //
-//	n slots                            n/2 slots
-//	|n| n/4 |n/16|                     |n/2| n/8 | ...
-func (t *Table) place(n int) slotArray {
-	final, first := finalSlots(t.max), 0
-	if bits.TrailingZeros(uint(final/n))%2 == 1 {
-		first = final
+//	last                                last-1
+//	|last-4|last-2|                     |last-3|  | ...
+func (t *Table) place(step int) slotArray {
+	last, first := lastStep(t.max), 0
+	if (last-step)%2 == 1 {
+		first = sizeAt(last)
 	}
-	return slotArray{mask: uint64(n - 1), slots: t.memory[first : first+n : first+n]}
+	end := first + sizeAt(step)
+	return t.memory[first:end:end]
 }
 
-func (t *Table) isGrowing() bool { return t.old.slots != nil }
+func (t *Table) isGrowing() bool { return t.old != nil }
 
-// grow begins to double the table if the next insertion would overfill it.
+// grow begins to enlarge the table if the next insertion would overfill it.
 func (t *Table) grow() {
-	n := len(t.cur.slots)
-	if t.len < n/fullDen*fullNum {
+	if t.len < filled(len(t.cur)) {
 		return
 	}
 	for t.isGrowing() { // cannot be: see above; but it would lose entries
 		t.migrate()
 	}
+	t.step++
 	t.old, t.next = t.cur, 0
-	t.cur = t.place(2 * n)
+	t.cur = t.place(t.step)
 	if t.use.Prepare != nil {
-		t.use.Prepare(t.cur.slots)
+		t.use.Prepare(t.cur)
 	}
 }
 
@@ -92,18 +101,21 @@ func (t *Table) migrate() {
 	if !t.isGrowing() {
 		return
 	}
-	end := min(t.next+migrateSlots, uint64(len(t.old.slots)))
-	for ; t.next < end; t.next++ {
+	for range min(migrateSlots, len(t.old)-t.next) {
 		// Removing an entry may move another into its slot.
-		for e := &t.old.slots[t.next]; e.value != 0; {
-			t.cur.put(t.Hash(e.key), *e)
-			t.old.remove(t.next, &t.seed)
+		for e := &t.old[t.next]; e.value != 0; {
+			t.cur.put(*e)
+			t.old.remove(t.next)
+		}
+		t.next++
+	}
+	ends := t.next == len(t.old)
+	if t.use.Release != nil && (ends || t.next%releaseSlots == 0) {
+		if first := (t.next - 1) / releaseSlots * releaseSlots; t.next-first >= leastReleased {
+			t.use.Release(t.old[first:t.next])
 		}
 	}
-	if n := uint64(min(len(t.old.slots), releaseSlots)); t.next%n == 0 && n >= leastReleased && t.use.Release != nil {
-		t.use.Release(t.old.slots[t.next-n : t.next])
-	}
-	if t.next == uint64(len(t.old.slots)) {
-		t.old, t.next = slotArray{}, 0
+	if ends {
+		t.old, t.next = nil, 0
 	}
 }

@@ -80,7 +80,7 @@ func TestPorts_RefusesImpossibleRanges(t *testing.T) {
 
 func TestPorts_DoesNotAllocate(t *testing.T) {
 	p, _ := NewPorts(FirstPort, LastPort, testSeed)
-	tab := NewTable(10, testSeed)
+	tab := NewTable(10, testSeed, numbered{})
 	if n := testing.AllocsPerRun(100, func() {
 		p.Next(1, 2, 80, func(port uint16) bool {
 			_, used := tab.Lookup(Key4{LocalIP: 1, RemoteIP: 2, LocalPort: port, RemotePort: 80})

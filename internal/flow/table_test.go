@@ -9,28 +9,34 @@ import (
 
 var testSeed = [2]uint64{0x243f6a8885a308d3, 0x13198a2e03707344}
 
+// numbered are keys whose value says which: that of key(i) is i+1.
+type numbered struct{}
+
+func (numbered) Key(value uint32) Key4 { return key(value - 1) }
+
 // key makes distinct connections that look like one server's.
 func key(i uint32) Key4 {
 	return Key4{LocalIP: 0x0a000001, LocalPort: 80, RemoteIP: 0x0a000100 + i>>14, RemotePort: uint16(32768 + i&0x3fff)}
 }
 
-func TestEntry_FourToACacheLine(t *testing.T) {
-	if n := unsafe.Sizeof(Entry{}); n != 16 {
-		t.Errorf("an entry has %d octets, want 16", n)
+func TestEntry_EightToACacheLine(t *testing.T) {
+	if n := unsafe.Sizeof(Entry{}); n != 8 {
+		t.Errorf("an entry has %d octets, want 8", n)
 	}
 	if n := unsafe.Sizeof(Key4{}); n != 12 {
 		t.Errorf("a key has %d octets, want 12", n)
 	}
-	tab := NewTable(1<<15, testSeed)
-	for n := startSlots; n <= finalSlots(1<<15); n *= 2 {
-		if a := tab.place(n); uintptr(unsafe.Pointer(&a.slots[0]))%64 != 0 {
-			t.Errorf("%d slots do not begin on a cache line", n)
+	tab := NewTable(1<<15, testSeed, numbered{})
+	for step := range lastStep(1<<15) + 1 {
+		a := tab.place(step)
+		if uintptr(unsafe.Pointer(&a[0]))%64 != 0 || len(a) != sizeAt(step) {
+			t.Errorf("%d slots, of %d, do not begin on a cache line", len(a), sizeAt(step))
 		}
 	}
 }
 
 func TestInsert_RefusesASecondAndTheOneBeyondTheMaximum(t *testing.T) {
-	tab := NewTable(3, testSeed)
+	tab := NewTable(3, testSeed, numbered{})
 	for i := range uint32(3) {
 		if !tab.Insert(key(i), i+1) {
 			t.Fatalf("insertion %d of 3 failed", i)
@@ -45,7 +51,10 @@ func TestInsert_RefusesASecondAndTheOneBeyondTheMaximum(t *testing.T) {
 	if v, ok := tab.Lookup(key(1)); v != 2 || !ok {
 		t.Errorf("Lookup = %d, %v, want 2: a refused insertion changes nothing", v, ok)
 	}
-	if !tab.Delete(key(0)) || !tab.Insert(key(3), 4) {
+	if tab.Delete(key(0), 2) || tab.Len() != 3 {
+		t.Error("Delete took a connection that has another value")
+	}
+	if !tab.Delete(key(0), 1) || !tab.Insert(key(3), 4) {
 		t.Error("a deleted connection must make room")
 	}
 }
@@ -53,7 +62,7 @@ func TestInsert_RefusesASecondAndTheOneBeyondTheMaximum(t *testing.T) {
 func TestInsert_ValueZeroIsRefusedLoudly(t *testing.T) {
 	for _, f := range []func(*Table){
 		func(tab *Table) { tab.Insert(key(1), 0) },
-		func(tab *Table) { tab.Insert(key(1), 1); tab.Update(key(1), 0) },
+		func(tab *Table) { tab.Insert(key(1), 2); tab.Replace(key(1), 2, 0) },
 	} {
 		func() {
 			defer func() {
@@ -61,7 +70,7 @@ func TestInsert_ValueZeroIsRefusedLoudly(t *testing.T) {
 					t.Error("the value 0, which marks free slots, was taken")
 				}
 			}()
-			f(NewTable(3, testSeed))
+			f(NewTable(3, testSeed, numbered{}))
 		}()
 	}
 }
@@ -71,20 +80,20 @@ func TestInsert_ValueZeroIsRefusedLoudly(t *testing.T) {
 func checkInvariant(t *testing.T, tab *Table) {
 	t.Helper()
 	n := 0
-	for _, a := range []*slotArray{&tab.cur, &tab.old} {
-		for i := range a.slots {
-			e := &a.slots[i]
+	for which, a := range []slotArray{tab.cur, tab.old} {
+		for i, e := range a {
 			if e.value == 0 {
 				continue
 			}
 			n++
-			if j, ok := a.index(e.key, tab.Hash(e.key)); !ok || j != uint64(i) {
-				t.Fatalf("slot %d of %d: entry cannot be reached, or stands twice", i, len(a.slots))
+			k := tab.keys.Key(e.value)
+			if j := a.index(e); j != i || e.hash != tab.Hash(k) {
+				t.Fatalf("slot %d of %d: entry cannot be reached, or stands twice", i, len(a))
 			}
-			if v, ok := tab.Lookup(e.key); !ok || v != e.value {
-				t.Fatalf("slot %d of %d: Lookup = %d, %v, want %d", i, len(a.slots), v, ok, e.value)
+			if v, ok := tab.Lookup(k); !ok || v != e.value {
+				t.Fatalf("slot %d of %d: Lookup = %d, %v, want %d", i, len(a), v, ok, e.value)
 			}
-			if a == &tab.old && uint64(i) < tab.next {
+			if which == 1 && i < tab.next {
 				t.Fatalf("slot %d of the old array was emptied and is not", i)
 			}
 		}
@@ -94,6 +103,11 @@ func checkInvariant(t *testing.T, tab *Table) {
 	}
 }
 
+// named are keys by value.
+type named map[uint32]Key4
+
+func (n named) Key(value uint32) Key4 { return n[value] }
+
 // TestModel_RandomOperationsAgreeWithAMap has phases that fill and phases that
 // drain, so that deletions meet every stage of growth.
 func TestModel_RandomOperationsAgreeWithAMap(t *testing.T) {
@@ -101,16 +115,18 @@ func TestModel_RandomOperationsAgreeWithAMap(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		const limit = 1500
-		tab := NewTable(limit, [2]uint64{r.Uint64(), r.Uint64()})
+		names := named{}
+		tab := NewTable(limit, [2]uint64{r.Uint64(), r.Uint64()}, names)
 		model := map[Key4]uint32{}
 		for op := range 12000 {
 			k := key(r.Uint32N(3000))
-			v := 1 + r.Uint32N(1e9)
-			_, had := model[k]
+			v := uint32(1 + op)
+			names[v] = k
+			have := model[k]
 			insertBias := []int{8, 2, 5}[op/1500%3]
 			switch c := r.IntN(12); {
 			case c < insertBias:
-				want := !had && len(model) < limit
+				want := have == 0 && len(model) < limit
 				if tab.Insert(k, v) != want {
 					t.Fatalf("seed %d: Insert %v, want %v", seed, !want, want)
 				}
@@ -118,38 +134,31 @@ func TestModel_RandomOperationsAgreeWithAMap(t *testing.T) {
 					model[k] = v
 				}
 			case c < 10:
-				if tab.Delete(k) != had {
-					t.Fatalf("seed %d: Delete %v, want %v", seed, !had, had)
+				if tab.Delete(k, have) != (have != 0) {
+					t.Fatalf("seed %d: Delete %v, want %v", seed, have == 0, have != 0)
 				}
 				delete(model, k)
 			default:
-				if tab.Update(k, v) != had {
-					t.Fatalf("seed %d: Update %v, want %v", seed, !had, had)
+				if tab.Replace(k, have, v) != (have != 0) {
+					t.Fatalf("seed %d: Replace %v, want %v", seed, have == 0, have != 0)
 				}
-				if had {
+				if have != 0 {
 					model[k] = v
 				}
 			}
 			if tab.isGrowing() {
 				grew++
 			}
-			if got, ok := tab.Lookup(k); ok != (model[k] != 0) || got != model[k] {
+			got, ok := tab.Lookup(k)
+			if ok != (model[k] != 0) || got != model[k] {
 				t.Fatalf("seed %d: Lookup = %d, %v, want %d", seed, got, ok, model[k])
+			}
+			if guess := tab.Guess(tab.Hash(k)); ok && tab.Hash(names[guess]) != tab.Hash(k) || guess == 0 && ok {
+				t.Fatalf("seed %d: Guess = %d, and %d is there", seed, guess, got)
 			}
 			if op%97 == 0 || (tab.isGrowing() && op%5 == 0) {
 				checkInvariant(t, tab)
 			}
-		}
-		seen := 0
-		tab.All(func(k Key4, v uint32) bool {
-			seen++
-			if model[k] != v {
-				t.Errorf("seed %d: All gives %v = %d, want %d", seed, k, v, model[k])
-			}
-			return true
-		})
-		if seen != len(model) {
-			t.Errorf("seed %d: All gives %d entries, want %d", seed, seen, len(model))
 		}
 	}
 	if grew < 1000 {
@@ -157,74 +166,96 @@ func TestModel_RandomOperationsAgreeWithAMap(t *testing.T) {
 	}
 }
 
+// TestFind_TellsConnectionsOfOneHashApart plants a second connection under the
+// hash of the first, as one in four thousand millions has it.
+func TestFind_TellsConnectionsOfOneHashApart(t *testing.T) {
+	for _, growing := range []bool{false, true} {
+		tab := NewTable(1000, testSeed, numbered{})
+		tab.Insert(key(0), 1)
+		hash := tab.Hash(key(0))
+		tab.cur.put(Entry{hash, 2})
+		tab.len++
+		if growing {
+			tab.step++
+			tab.old, tab.next, tab.cur = tab.cur, 0, tab.place(tab.step)
+		}
+		for i := range uint32(2) {
+			if v, ok := tab.Find(key(i), hash); !ok || v != i+1 {
+				t.Errorf("Find of key %d = %d, %v", i, v, ok)
+			}
+		}
+		if v, ok := tab.Find(key(2), hash); ok {
+			t.Errorf("Find of a third = %d", v)
+		}
+		if g := tab.Guess(hash); g != 1 {
+			t.Errorf("Guess = %d, want the first", g)
+		}
+		if !tab.Replace(key(0), 2, 9) || !tab.Delete(key(0), 9) || tab.Guess(hash) != 1 {
+			t.Error("Replace and Delete must take the one that has the value")
+		}
+	}
+}
+
 // TestRemove_WorksAcrossTheEndOfTheArray fills a small array so much that its
 // runs wrap, and empties it in every rotation.
 func TestRemove_WorksAcrossTheEndOfTheArray(t *testing.T) {
 	for first := range uint32(60) {
-		a := NewTable(1, testSeed).cur
+		tab := NewTable(1, testSeed, numbered{})
+		a := tab.cur
 		for i := range uint32(60) {
-			a.put(hash4(&testSeed, key(i)), Entry{key: key(i), value: i + 1})
+			a.put(Entry{tab.Hash(key(i)), i + 1})
 		}
 		for n := range uint32(60) {
 			i := (first + n) % 60
-			at, ok := a.index(key(i), hash4(&testSeed, key(i)))
-			if !ok {
+			at := a.index(Entry{tab.Hash(key(i)), i + 1})
+			if at < 0 {
 				t.Fatalf("first %d: key %d is lost", first, i)
 			}
-			a.remove(at, &testSeed)
+			a.remove(at)
 		}
-		for i := range a.slots {
-			if a.slots[i] != (Entry{}) {
+		for i := range a {
+			if a[i] != (Entry{}) {
 				t.Fatalf("first %d: slot %d is not empty", first, i)
 			}
 		}
 	}
 }
 
-func TestAll_StopsWhenTold(t *testing.T) {
-	tab := NewTable(10, testSeed)
-	for i := range uint32(10) {
-		tab.Insert(key(i), i+1)
-	}
-	n := 0
-	tab.All(func(Key4, uint32) bool { n++; return n < 4 })
-	if n != 4 {
-		t.Errorf("%d entries after saying stop at 4", n)
-	}
-}
-
 func TestGrow_StaysWithinTheNeedOfTheMaximum(t *testing.T) {
 	const limit = 100_000
-	tab := NewTable(limit, testSeed)
-	slots, since := startSlots, 0
+	tab := NewTable(limit, testSeed, numbered{})
+	slots, before, since := startSlots, 0, 0
 	for i := uint32(0); tab.Insert(key(i), i+1); i++ {
-		if since++; len(tab.cur.slots) != slots {
-			slots, since = len(tab.cur.slots), 0
+		if since++; len(tab.cur) != slots {
+			slots, before, since = len(tab.cur), slots, 0
 		}
-		if emptied := since * migrateSlots; tab.isGrowing() && emptied > slots/2 {
+		if emptied := since * migrateSlots; tab.isGrowing() && emptied > before+migrateSlots {
 			t.Fatalf("%d insertions after growth to %d slots the old array is still there", since, slots)
 		}
-		if tab.isGrowing() && since > slots/fullDen {
+		if tab.isGrowing() && since > (filled(slots)-filled(before))/2 {
 			t.Fatalf("%d slots: the old array lasts until there is no room for more", slots)
+		}
+		if full := float64(tab.Len()) / float64(tab.Slots()); before > 0 && !tab.isGrowing() && full < 0.5 {
+			t.Fatalf("%d slots are %.2f full", slots, full)
 		}
 	}
 	if tab.Len() != limit {
 		t.Errorf("Len = %d, want %d", tab.Len(), limit)
 	}
-	if n := len(tab.cur.slots); n > 262144 {
+	if n := len(tab.cur); n != 131072 {
 		t.Errorf("%d slots for %d entries", n, limit)
 	}
 	checkInvariant(t, tab)
 }
 
 func TestGrow_EndsWithoutInsertions(t *testing.T) {
-	tab := NewTable(10_000, testSeed)
+	tab := NewTable(10_000, testSeed, numbered{})
 	i := uint32(0)
-	for ; len(tab.cur.slots) < 1<<13; i++ {
+	for ; len(tab.cur) < 1<<13; i++ {
 		tab.Insert(key(i), i+1)
 	}
 	for n := 0; tab.isGrowing(); n++ {
-		if n == 1<<12/(4*migrateSlots) {
+		if n == 3<<11/(4*migrateSlots) {
 			t.Fatalf("still growing after %d calls", n)
 		}
 		tab.Settle()
@@ -241,9 +272,9 @@ func TestGrow_EndsWithoutInsertions(t *testing.T) {
 // TestGrow_EachArrayBeginsEmpty: arrays share memory with those before the one
 // that is being emptied.
 func TestGrow_EachArrayBeginsEmpty(t *testing.T) {
-	const limit = 60_000
+	const limit = 400_000 // the array before the last is released in two pieces
 	released, prepared := 0, []int(nil)
-	tab := TableOver(make([]Entry, Entries(limit)), limit, testSeed, Use{Release: func(gone []Entry) {
+	tab := TableOver(make([]Entry, Entries(limit)), limit, testSeed, numbered{}, Use{Release: func(gone []Entry) {
 		for i := range gone {
 			if gone[i] != (Entry{}) {
 				t.Fatalf("entry %d of those that are released is in use", i)
@@ -251,32 +282,38 @@ func TestGrow_EachArrayBeginsEmpty(t *testing.T) {
 		}
 		released += len(gone)
 	}, Prepare: func(next []Entry) { prepared = append(prepared, len(next)) }})
-	if n := len(tab.memory); n != Entries(limit) || n > 4*limit {
+	if n := len(tab.memory); n != Entries(limit) || n > 3*limit {
 		t.Errorf("memory of %d entries for %d connections", n, limit)
 	}
 	for i := uint32(0); i < limit; i++ {
-		before := len(tab.cur.slots)
+		before := len(tab.cur)
 		tab.Insert(key(i), i+1)
-		if len(tab.cur.slots) == before {
+		if len(tab.cur) == before {
 			continue
 		}
 		taken := 0
-		for _, e := range tab.cur.slots {
+		for _, e := range tab.cur {
 			if e != (Entry{}) {
 				taken++
 			}
 		}
 		if taken != 1 {
-			t.Fatalf("%d entries in the new array of %d slots, want the one that was inserted", taken, len(tab.cur.slots))
+			t.Fatalf("%d entries in the new array of %d slots, want the one that was inserted", taken, len(tab.cur))
 		}
-		if &tab.cur.slots[0] == &tab.old.slots[0] {
-			t.Fatalf("the arrays of %d and %d slots overlap", before, 2*before)
+		if &tab.cur[0] == &tab.old[0] {
+			t.Fatalf("the arrays of %d and %d slots overlap", before, len(tab.cur))
 		}
 	}
-	if n := len(prepared); n != 11 || prepared[n-1] != 131072 {
+	if n := len(prepared); n != 26 || prepared[n-1] != 524288 {
 		t.Errorf("arrays of %v slots were prepared", prepared)
 	}
-	if want := 65536 + 32768 + 16384 + 8192 + 4096; released != want || tab.Slots() != 131072 {
+	want := 0
+	for _, n := range prepared[:25] {
+		if n >= 8192 {
+			want += n
+		}
+	}
+	if released != want || tab.Slots() != 524288 {
 		t.Errorf("%d entries released, want %d; %d slots", released, want, tab.Slots())
 	}
 	for i := range uint32(limit) {
@@ -320,7 +357,7 @@ func TestHash_ChangesHalfTheBitsWithEachInputBit(t *testing.T) {
 }
 
 func TestTable_DoesNotAllocateOnceItIsGrown(t *testing.T) {
-	tab := NewTable(1000, testSeed)
+	tab := NewTable(1000, testSeed, numbered{})
 	for i := range uint32(900) {
 		tab.Insert(key(i), i+1)
 	}
@@ -328,8 +365,8 @@ func TestTable_DoesNotAllocateOnceItIsGrown(t *testing.T) {
 		for i := range uint32(100) {
 			h := tab.Hash(key(i))
 			tab.Find(key(i), h)
-			tab.Delete(key(i))
-			tab.Insert(key(i), 7)
+			tab.Delete(key(i), i+1)
+			tab.Insert(key(i), i+1)
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations per run", n)

@@ -65,7 +65,7 @@ func (c *Config) rangeSets() int { return max(c.Connections/8, 64) }
 func (c *Config) Reserves(l link.Info) Octets {
 	n, sets := c.Connections+1, c.rangeSets()+1
 	return Octets{
-		MemoryConnections: arena.Size[tcp.TCB](n) + arena.Size[slab.Slot](n) + arena.Size[sock.Block](n) +
+		MemoryConnections: slots[tcp.TCB](n) + arena.Size[sock.Block](n) +
 			arena.Size[wheel.Node](wheel.Nodes(n)) + arena.Size[slab.Index](n) + waitersSize(n),
 		MemoryFlows:      arena.Size[flow.Entry](flow.Entries(c.Connections + c.TimeWaits)),
 		MemoryTimeWaits:  slots[tcp.TimeWaitRecord](c.TimeWaits + 1),
@@ -76,12 +76,12 @@ func (c *Config) Reserves(l link.Info) Octets {
 		MemoryHandover:   c.Shards * ring.FramesSize(frameSlots, wire.EthernetLen+l.MTU),
 		MemoryFrames:     l.Memory,
 		MemoryFixed: arena.Size[Shard](1) + arena.Size[tcp.Engine](1) + l.MTU +
-			arena.Size[flow.Entry](flow.Entries(maxListeners)) + arena.Size[listener](2*maxListeners),
+			arena.Size[flow.Entry](flow.Entries(maxListeners)) + arena.Size[flow.Key4](2*maxListeners) + arena.Size[listener](2*maxListeners),
 	}
 }
 
 // slots is what a slab of n takes.
-func slots[T any](n int) int { return arena.Size[T](n) + arena.Size[slab.Slot](n) }
+func slots[T any](n int) int { return arena.Size[T](n) + arena.Size[slab.Slot](slab.Slots(n)) }
 
 // Reserved returns what the shard has reserved.
 func (s *Shard) Reserved() Octets { return s.cfg.Reserves(s.info) }
@@ -164,23 +164,23 @@ func (c *Config) MemorySize() int {
 func newTables(c *Config) (t tables, err error) {
 	n := c.Connections + 1
 	take(&err, c.Tables, &t.tcbs, n)
-	take(&err, c.Tables, &t.tcbSlots, n)
+	take(&err, c.Tables, &t.tcbSlots, slab.Slots(n))
 	take(&err, c.Tables, &t.timers, wheel.Nodes(n))
 	take(&err, c.Tables, &t.touched, n)
 	take(&err, c.Tables, &t.pages, ring.Pages(c.RingMemory))
 	take(&err, c.Tables, &t.records, c.TimeWaits+1)
-	take(&err, c.Tables, &t.recordSlots, c.TimeWaits+1)
+	take(&err, c.Tables, &t.recordSlots, slab.Slots(c.TimeWaits+1))
 	take(&err, c.Tables, &t.ranges, c.rangeSets()+1)
-	take(&err, c.Tables, &t.rangeSlots, c.rangeSets()+1)
+	take(&err, c.Tables, &t.rangeSlots, slab.Slots(c.rangeSets()+1))
 	take(&err, c.Tables, &t.sent, c.rangeSets()+1)
-	take(&err, c.Tables, &t.sentSlots, c.rangeSets()+1)
+	take(&err, c.Tables, &t.sentSlots, slab.Slots(c.rangeSets()+1))
 	take(&err, c.Tables, &t.flows, flow.Entries(c.Connections+c.TimeWaits))
 	if c.Tables != nil && err == nil {
 		arena.Large(t.tcbs)
-		arena.Large(t.tcbSlots)
+		arena.Large(t.tcbSlots[:n])
 		arena.Large(t.timers)
 		arena.Large(t.records)
-		arena.Large(t.recordSlots)
+		arena.Large(t.recordSlots[:c.TimeWaits+1])
 		t.use = flow.Use{Prepare: arena.Large[flow.Entry], Release: arena.Release[flow.Entry]}
 	}
 	return t, err

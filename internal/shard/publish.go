@@ -171,9 +171,7 @@ func (s *Shard) roomToWrite(i slab.Index) bool {
 // slot is free once the application has given it back too.
 func (s *Shard) finished(t *tcp.TCB, i slab.Index) {
 	s.wheel.Cancel(uint32(i))
-	if v, ok := s.flows.Lookup(t.Key()); ok && v == uint32(i) {
-		s.flows.Delete(t.Key())
-	}
+	s.flows.Delete(t.Key(), uint32(i)) // a TIME-WAIT record may have its place by now
 	s.unlist(t)
 	s.dialFailed(t, i)
 	s.leaveListener(t)

@@ -25,8 +25,8 @@ import (
 // An arrival is one TCP segment of the batch.
 type arrival struct {
 	key   flow.Key4
-	owner uint32 // flow table's value, 0 none
-	hash  uint64
+	owner uint32 // flow table's value by a guess, 0 none
+	hash  uint32
 	seg   tcp.Segment
 	frame []byte // whole, for a hand-over
 	flags link.Flags
@@ -174,7 +174,7 @@ func (s *Shard) checksumGood(f *link.Frame, d *ip.Datagram, h *wire.TCP) bool {
 func (s *Shard) processParsed(now mono.Time, t trail) {
 	for i := range s.parsed[:s.nParsed] {
 		a := &s.parsed[i]
-		a.owner, _ = s.flows.Find(a.key, a.hash)
+		a.owner = s.flows.Guess(a.hash)
 	}
 	many := s.hasMany()
 	for i := range s.parsed[:s.nParsed] {
@@ -207,13 +207,28 @@ func (s *Shard) input(a *arrival, now mono.Time, t trail) {
 	}
 }
 
+// owners are the connections and records of a shard, by their values in the flow
+// table.
+type owners Shard
+
+// Key implements flow.Keys.
+func (s *owners) Key(owner uint32) flow.Key4 {
+	if owner&twBit != 0 {
+		return s.tw.slab.At(slab.Index(owner &^ twBit)).Key
+	}
+	return s.tcbs.At(slab.Index(owner)).Key()
+}
+
 // owns checks that a looked-up owner still has the key.
 func (s *Shard) owns(owner uint32, k flow.Key4) bool {
+	if (*owners)(s).Key(owner) != k {
+		return false
+	}
 	if owner&twBit != 0 {
-		return s.tw.slab.InUse(slab.Index(owner&^twBit)) && s.tw.slab.At(slab.Index(owner&^twBit)).Key == k
+		return s.tw.slab.InUse(slab.Index(owner &^ twBit))
 	}
 	i := slab.Index(owner)
-	return s.tcbs.InUse(i) && s.tcbs.At(i).Key() == k && s.tcbs.At(i).State() != tcp.Closed
+	return s.tcbs.InUse(i) && s.tcbs.At(i).State() != tcp.Closed
 }
 
 func (s *Shard) inputConnection(a *arrival, i slab.Index, now mono.Time, tr trail) {

@@ -160,7 +160,7 @@ func New(cfg Config, q link.Queue, mail *sock.Mailbox, events Events, now mono.T
 	s.tw.slab = slab.Over(t.records, t.recordSlots)
 	rnd := prf.NewRand(cfg.Seed)
 	seed := func() [2]uint64 { return [2]uint64{rnd.Uint64(), rnd.Uint64()} }
-	s.flows = flow.TableOver(t.flows, cfg.Connections+cfg.TimeWaits, seed(), t.use)
+	s.flows = flow.TableOver(t.flows, cfg.Connections+cfg.TimeWaits, seed(), (*owners)(s), t.use)
 	s.listeners = flow.NewListeners(maxListeners, seed())
 	s.listening = make([]listener, 1, 8)
 	s.touched = t.touched[:0]

@@ -65,7 +65,7 @@ func (s *Shard) enterTimeWait(t *tcp.TCB, i slab.Index, now mono.Time) {
 	if ok {
 		s.engine.EnterTimeWait(t, s.tw.slab.At(j), now)
 		s.tw.link(j)
-		s.flows.Update(t.Key(), uint32(j)|twBit)
+		s.flows.Replace(t.Key(), uint32(i), uint32(j)|twBit)
 		s.keep(i, j)
 	}
 	s.engine.LeaveTCB(t)
@@ -73,7 +73,7 @@ func (s *Shard) enterTimeWait(t *tcp.TCB, i slab.Index, now mono.Time) {
 
 // endTimeWait forgets a record.
 func (s *Shard) endTimeWait(i slab.Index) {
-	s.flows.Delete(s.tw.slab.At(i).Key)
+	s.flows.Delete(s.tw.slab.At(i).Key, uint32(i)|twBit)
 	s.tw.unlink(i)
 	s.tw.slab.Put(i)
 	s.letGo(i)

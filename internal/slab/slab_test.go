@@ -69,7 +69,7 @@ func TestPut_PanicsWhenTheSlotIsNotInUse(t *testing.T) {
 	s := New(make([]int, 4))
 	i, _ := s.Get()
 	s.Put(i)
-	for _, bad := range []Index{i, 0, 2, 4, taken} {
+	for _, bad := range []Index{i, 0, 2, 4, maxItems} {
 		func() {
 			defer func() {
 				if recover() == nil {
@@ -95,8 +95,8 @@ func TestLookup_RefusesStaleAndForgedHandles(t *testing.T) {
 	if s.Handle(i) != 0 {
 		t.Error("a free slot has a handle")
 	}
-	next := h + 1<<32
-	for _, bad := range []Handle{h, next, 0, 3, 4, ^Handle(0), Handle(taken)} {
+	next := h + 2<<32
+	for _, bad := range []Handle{h, h + 1<<32, next, 0, 3, 4, ^Handle(0), maxItems} {
 		if got, ok := s.Lookup(bad); ok || got != 0 {
 			t.Errorf("Lookup(%#x) = %d, %v", bad, got, ok)
 		}
