@@ -151,14 +151,14 @@ func TestResident_IdleConnection(t *testing.T) {
 	before := resident(t)
 	have := first
 	// The connection table is fullest before it grows and emptiest after. An entry of
-	// a handler has 24 octets more; on average half of a huge page is not used yet.
-	const most, half = 512 - 24, 1 << 20
+	// a handler has 24 octets more. Less than a huge page is not used yet.
+	const most, page = 512 - 24, 2 << 20
 	for _, c := range []int{19_600, 19_700, each} {
 		open(t, client, l, addresses, c-have)
 		have = c
 		per := (resident(t) - before) / (2 * addresses * (have - first))
 		t.Logf("of %d, an idle connection takes %d octets", addresses*have, per)
-		if most := most + half/(addresses*have); per > most {
+		if most := most + page/(addresses*have); per > most {
 			t.Errorf("of %d, an idle connection takes %d octets, want at most %d", addresses*have, per, most)
 		}
 	}
