@@ -18,8 +18,17 @@ import (
 
 var (
 	captureTo = flag.String("sim.pcap", "", "write the frames of what runs to this file")
-	seedCount = flag.Int("sim.seeds", 220, "how many seeds")
+	seedCount = flag.Int("sim.seeds", seeds(), "how many seeds")
 )
+
+// seeds is how many make test plays. Under the race detector each hardship has its
+// turn twice: a world is one goroutine, and all are played without it, too.
+func seeds() int {
+	if raceEnabled {
+		return 2 * len(hardships)
+	}
+	return 220
+}
 
 func TestSim(t *testing.T) {
 	n := *seedCount
