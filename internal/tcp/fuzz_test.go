@@ -87,7 +87,7 @@ func FuzzInput(f *testing.F) {
 // The fuzzer's scripts from a fixed seed, for every run of the tests.
 func TestInput_RandomScripts(t *testing.T) {
 	n := 4000
-	if testing.Short() {
+	if raceEnabled || testing.Short() { // one goroutine: all of them without the race detector
 		n = 1000
 	}
 	rnd := rand.New(rand.NewPCG(21, 22))

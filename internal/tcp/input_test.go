@@ -16,7 +16,7 @@ import (
 // meaning outside recovery, highRxt and lostEnd.
 func TestInputExpected_EqualsTheSteps(t *testing.T) {
 	lives, hits := 120, 0
-	if testing.Short() {
+	if raceEnabled || testing.Short() { // one goroutine: all of them without the race detector
 		lives = 30
 	}
 	a, b := newRig(t, 4, nil), newRig(t, 4, nil)

@@ -519,7 +519,7 @@ func randomPair(rnd *rand.Rand) pairConfig {
 
 func TestPair_RandomConnectionsUnderLoss(t *testing.T) {
 	n := uint64(150)
-	if testing.Short() {
+	if raceEnabled || testing.Short() { // one goroutine: all of them without the race detector
 		n = 30
 	}
 	for seed := range n {
