@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -25,15 +26,25 @@ func TestPicture_IsAsOldAsTheCode(t *testing.T) {
 	}
 }
 
-func placed(t *testing.T) *graph {
-	t.Helper()
+// placedOnce is for all tests, which only look at it: it takes seconds under the
+// race detector.
+var placedOnce = sync.OnceValues(func() (*graph, error) {
 	all, err := read("../..")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	g := newGraph(all)
 	g.order()
 	g.place()
+	return g, nil
+})
+
+func placed(t *testing.T) *graph {
+	t.Helper()
+	g, err := placedOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
 	return g
 }
 
