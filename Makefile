@@ -67,7 +67,7 @@ fuzz:
 	@scripts/fuzz.sh $(FUZZ_TIME)
 
 # The race detector changes allocation and time, so what counts either runs
-# without it, too.
+# without it, too, and whole: much is cut short where it would only take its time.
 plain:
 	@echo "== without the race detector: $$($(GO) version)"
 	@CGO_ENABLED=0 $(GO) test -count=1 -timeout 5m $$(scripts/plain.sh)
