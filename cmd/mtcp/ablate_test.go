@@ -64,7 +64,7 @@ func TestAblate_RunsBothHalvesWithAndWithout(t *testing.T) {
 	if testing.Short() {
 		t.Skip("some seconds of load on two cores")
 	}
-	p := start(t, options{}, "bench", "ablate", "--pairs", "1", "--duration", "100ms", "--warmup", "100ms", "--work", "short", "--only", "FIN")
+	p := start(t, options{}, "bench", "ablate", "--pairs", "1", "--duration", "400ms", "--warmup", "100ms", "--work", "short", "--only", "FIN")
 	if code := p.exit(); code != exitOK {
 		t.Fatalf("exit code %d: %s", code, p.stderr)
 	}
