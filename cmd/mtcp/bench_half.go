@@ -34,6 +34,7 @@ type halfFlags struct {
 	ID     uint32 `placeholder:"N" help:"memif: number of the interface (default 0)."`
 	Secret string `placeholder:"TEXT" help:"memif: what both sides know."`
 	Iface  string `placeholder:"DEV" help:"afxdp, tap: the interface."`
+	Frames int    `placeholder:"N" help:"afxdp: packet buffers of a queue, half of them for each direction (default the stack's)."`
 	Addr   cidr   `required:"" placeholder:"CIDR" help:"The stack's address, such as 10.9.0.2/16."`
 	Queues int    `default:"1" help:"memif, tap, mem: queues, and so shards."`
 	CPU    []int  `placeholder:"CORE" help:"Pin the shards to these cores and never sleep; none: as the stack does by itself."`
@@ -91,7 +92,7 @@ func (f *halfFlags) open(role mtcp.MemifRole, sources int) (*mtcp.Stack, []netip
 		if f.Iface == "" {
 			return nil, nil, usageError("--iface: name the interface, such as --iface eth0")
 		}
-		cfg.Link = mtcp.AFXDP{Interface: f.Iface}
+		cfg.Link = mtcp.AFXDP{Interface: f.Iface, Frames: f.Frames}
 	}
 	if err := f.place(&cfg); err != nil {
 		return nil, nil, err

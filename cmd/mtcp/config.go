@@ -60,7 +60,7 @@ func plural(n int, what string) string {
 // defaults are for the flags' help.
 func defaults() kong.Option {
 	v := kong.Vars{"figures": strings.Join(figureNames(), ", ")}
-	for _, t := range []*param.Table{&param.Stack, &param.TCP} {
+	for _, t := range []*param.Table{&param.Stack, &param.TCP, &param.AFXDP} {
 		for i := range t.Parameters {
 			v[t.Parameters[i].Key()] = t.Parameters[i].DefaultText()
 		}
@@ -159,6 +159,9 @@ func (f *stackFlags) putLink(c *mtcp.Config, link string) error {
 			l.Ports = f.Ports
 		}
 		f.Ports = l.Ports
+		if err := putNumber("--frames", &param.AFXDP, "frames", f.Frames, &l.Frames); err != nil {
+			return err
+		}
 		if err := putNumber("--frame-size", &param.AFXDP, "frame_size", f.FrameSize, &l.FrameSize); err != nil {
 			return err
 		}

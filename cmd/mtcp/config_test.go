@@ -150,6 +150,7 @@ func TestConfiguration_TheFlagOrTheFileChoosesTheLink(t *testing.T) {
 		{"FlagLikeFile", "[link.tap]\nqueues = 2\n", "--link tap", mtcp.TAP{Queues: 2}},
 		{"Shared", "[link.afxdp]\nshared = true\nports = [80]\ndial_ports = 7\n", "", mtcp.AFXDP{Shared: true, Ports: []uint16{80}, DialPorts: 7}},
 		{"SharedByFlag", "[link.afxdp]\nports = [80]\n", "--shared --ports 81,82", mtcp.AFXDP{Shared: true, Ports: []uint16{81, 82}}},
+		{"Frames", "[link.afxdp]\nframes = 8192\n", "--frames 16384", mtcp.AFXDP{Frames: 16384}},
 		{"FrameSize", "[link.afxdp]\nframe_size = 2048\n", "--frame-size 4096", mtcp.AFXDP{FrameSize: 4096}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

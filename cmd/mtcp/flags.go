@@ -76,6 +76,7 @@ type stackFlags struct {
 	Gateway     *host    `placeholder:"IP" help:"Next hop for what is not on the link."`
 	Generic     bool     `help:"afxdp: use XDP's generic mode at once, without trying native mode."`
 	Require     string   `placeholder:"MODE" enum:",native,zerocopy" default:"" help:"afxdp: refuse a mode that is less: native or zerocopy."`
+	Frames      *int     `placeholder:"N" help:"afxdp: packet buffers of a queue, half of them for each direction: as many packets may be under way at a time (default ${frames})."`
 	FrameSize   *int     `placeholder:"OCTETS" help:"afxdp: size of a packet buffer: 2048, or 4096 for an MTU of up to 3826 (default 2048)."`
 	Peer        []cidr   `placeholder:"CIDR" help:"tap: the kernel's address on the interface (default the first that is free on the network of --addr)."`
 	Queues      *int     `placeholder:"N" help:"tap: queues, and so shards (default 1)."`
@@ -118,6 +119,7 @@ func (f *stackFlags) checkLink(link, chosen string) error {
 		{"--generic", f.Generic, []string{linkAFXDP}, "it is a mode of XDP"},
 		{"--require", f.Require != "", []string{linkAFXDP}, "only AF_XDP has modes"},
 		{"--shared", f.Shared, []string{linkAFXDP}, "only AF_XDP can take some of an address's packets"},
+		{"--frames", f.Frames != nil, []string{linkAFXDP}, "only AF_XDP is given its packet buffers"},
 		{"--frame-size", f.FrameSize != nil, []string{linkAFXDP}, "only AF_XDP has packet buffers of a fixed size"},
 		{"--peer", len(f.Peer) > 0, []string{linkTAP}, "it is the kernel's end of a TAP interface"},
 		{"--queues", f.Queues != nil, []string{linkTAP}, "AF_XDP uses all queues of the interface (ethtool -L sets how many)"},

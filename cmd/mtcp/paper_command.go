@@ -12,10 +12,12 @@ import (
 )
 
 // What the client is given beyond its defaults, for all rivals alike: addresses
-// and records for all the connections that a load opens.
+// and records for all the connections that a load opens, and packet buffers for all
+// the answers that can be under way.
 const (
 	loadSources   = 64
 	loadTimeWaits = 4 << 20
+	loadFrames    = 16 << 10
 
 	paperServer = "10.9.0.2"
 	paperClient = "10.9.1.1"
@@ -53,7 +55,7 @@ func (p *paper) client(t *task, w *paperWire, rate float64) []string {
 	if w.socket != "" {
 		return append(args, "--link", linkMemif, "--socket", w.socket, "--role", "slave")
 	}
-	return append(args, "--link", linkAFXDP, "--iface", w.clientDev)
+	return append(args, "--link", linkAFXDP, "--iface", w.clientDev, "--frames", strconv.Itoa(loadFrames))
 }
 
 // room is for the connections that are held, which may be more than a stack has by

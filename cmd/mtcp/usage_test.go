@@ -59,6 +59,8 @@ func TestUsage_BadCommandLinesExitWithTwo(t *testing.T) {
 		"a peer elsewhere":               {[]string{"serve", "--echo", "--link", "tap", "--addr", "10.0.0.2/24", "--peer", "10.0.1.1/24"}, []string{"--peer", "10.0.1.1/24", "10.0.0.2/24"}},
 		"a peer that sees no stack":      {[]string{"serve", "--echo", "--link", "tap", "--addr", "10.0.0.2/24", "--peer", "10.0.0.1/32"}, []string{"--peer", "10.0.0.1/32"}},
 		"no room for the kernel":         {[]string{"serve", "--echo", "--link", "tap", "--addr", "10.0.0.2/32"}, []string{"--addr", "10.0.0.2/32", "--peer"}},
+		"few buffers on a TAP":           {[]string{"serve", "--echo", "--link", "tap", "--addr", "10.0.0.2/24", "--frames", "4096"}, []string{"--frames", "--link tap"}},
+		"an odd number of frames":        {append([]string{"serve", "--echo", "--frames", "3000"}, stack...), []string{"--frames", "a power of two"}},
 		"odd frames":                     {append([]string{"serve", "--echo", "--frame-size", "3000"}, stack...), []string{"--frame-size", "2KiB to 4KiB"}},
 		"a stack's flags for the kernel": {append([]string{"serve", "--echo", "--link", "kernel"}, stack...), []string{"--iface", "--link kernel"}},
 		"a capture of the kernel":        {[]string{"serve", "--echo", "--link", "kernel", "--pcap", "x"}, []string{"--pcap", "tcpdump"}},
