@@ -176,9 +176,6 @@ func newTables(c *Config) (t tables, err error) {
 	take(&err, c.Tables, &t.sentSlots, slab.Slots(c.rangeSets()+1))
 	take(&err, c.Tables, &t.flows, flow.Entries(c.Connections+c.TimeWaits))
 	if c.Tables != nil && err == nil {
-		arena.Large(t.tcbs)
-		arena.Large(t.tcbSlots[:n])
-		arena.Large(t.timers)
 		arena.Large(t.records)
 		arena.Large(t.recordSlots[:c.TimeWaits+1])
 		t.use = flow.Use{Prepare: arena.Large[flow.Entry], Release: arena.Release[flow.Entry]}

@@ -150,16 +150,15 @@ func TestResident_IdleConnection(t *testing.T) {
 	open(t, client, l, addresses, first) // frames, queues
 	before := resident(t)
 	have := first
-	// The connection table is fullest before it grows and emptiest after. An entry of
-	// a handler has 24 octets more. Less than a huge page is not used yet.
-	const most, page = 512 - 24, 2 << 20
-	for _, c := range []int{19_600, 19_700, each} {
-		open(t, client, l, addresses, c-have)
-		have = c
+	// The connection table is fullest before it grows and emptiest after. A handler's
+	// entry has 24 octets more.
+	for _, c := range []struct{ each, most int }{{19_600, 496}, {19_700, 496}, {each, 512 - 24}} {
+		open(t, client, l, addresses, c.each-have)
+		have = c.each
 		per := (resident(t) - before) / (2 * addresses * (have - first))
 		t.Logf("of %d, an idle connection takes %d octets", addresses*have, per)
-		if most := most + page/(addresses*have); per > most {
-			t.Errorf("of %d, an idle connection takes %d octets, want at most %d", addresses*have, per, most)
+		if per > c.most {
+			t.Errorf("of %d, an idle connection takes %d octets, want at most %d", addresses*have, per, c.most)
 		}
 	}
 	for _, s := range [2]*Stack{client, server} {
