@@ -26,11 +26,12 @@ type Queue struct {
 	now      mono.Time     // of the last Recv or Send
 
 	// Sending.
-	outPath *path
-	peers   []*Queue
-	out     []*ring.Frames // by receiving queue; none on an impaired path
-	put     []int          // by receiving queue: frames set in this Send
-	own     []byte         // room for maxBatch frames
+	outPath  *path
+	peers    []*Queue
+	out      []*ring.Frames // by receiving queue; none on an impaired path
+	put      []int          // by receiving queue: frames set in this Send
+	own      []byte         // room for maxBatch frames
+	steering *steering
 
 	// Receiving.
 	inPath *path
@@ -55,6 +56,7 @@ func newQueue(w *Wire, side, number, queues, frameLen int) *Queue {
 		put:      make([]int, queues),
 		taken:    make([]int, queues),
 		own:      make([]byte, maxBatch*frameLen),
+		steering: w.steering,
 		sleep:    newSleep(),
 	}
 	return q
@@ -94,7 +96,7 @@ func (q *Queue) Send(now mono.Time, tx []link.Frame) {
 			q.countSent(b)
 			continue
 		}
-		to := steer(b, len(q.out))
+		to := q.steering.steer(b)
 		if room := q.out[to].Slot(q.put[to]); len(b) <= len(room) {
 			q.set(to, room, b)
 			q.countSent(b)
@@ -132,7 +134,7 @@ func (q *Queue) sendImpaired(now mono.Time, tx []link.Frame) {
 		if len(b) == 0 {
 			continue
 		}
-		to := p.stray(steer(b, len(q.peers)))
+		to := p.stray(q.steering.steer(b))
 		sent, first := len(b) <= q.frameLen, false
 		if sent {
 			sent, first = p.send(now, b, to)

@@ -30,8 +30,8 @@ func TestSteer_IsSymmetricAndTheHashItSays(t *testing.T) {
 	for range 1000 {
 		src, dst, sp, dp := r.Uint32(), r.Uint32(), uint16(r.Uint32()), uint16(r.Uint32())
 		n := 1 + r.IntN(maxQueues)
-		there := steer(tcpFrame(src, dst, sp, dp, r.IntN(11)), n)
-		if back := steer(tcpFrame(dst, src, dp, sp, 0), n); back != there {
+		there := newSteering(n).steer(tcpFrame(src, dst, sp, dp, r.IntN(11)))
+		if back := newSteering(n).steer(tcpFrame(dst, src, dp, sp, 0)); back != there {
 			t.Fatalf("one way goes to queue %d, the other to %d of %d", there, back, n)
 		}
 		if want := flow.EvenIndirection(n).Queue(h.Hash4(src, dst, sp, dp)); there != want {
@@ -43,7 +43,7 @@ func TestSteer_IsSymmetricAndTheHashItSays(t *testing.T) {
 func TestSteer_SpreadsConnections(t *testing.T) {
 	var count [4]int
 	for port := range uint16(4000) {
-		count[steer(tcpFrame(0x0a000001, 0x0a000002, 32768+port, 80, 0), 4)]++
+		count[newSteering(4).steer(tcpFrame(0x0a000001, 0x0a000002, 32768+port, 80, 0))]++
 	}
 	for i, n := range count {
 		if n < 800 || n > 1200 {
@@ -59,7 +59,7 @@ func TestSteer_EverythingElseGoesToQueueZero(t *testing.T) {
 		return b
 	}
 	whole := tcpFrame(1, 2, 3, 5, 0)
-	if steer(whole, 64) == 0 {
+	if newSteering(64).steer(whole) == 0 {
 		t.Fatal("the example must not belong to queue 0 anyway")
 	}
 	for name, b := range map[string][]byte{
@@ -75,7 +75,7 @@ func TestSteer_EverythingElseGoesToQueueZero(t *testing.T) {
 		"first fragment":      tcp(func(b []byte) { b[20] = 0x20 }),
 		"later fragment":      tcp(func(b []byte) { b[21] = 1 }),
 	} {
-		if got := steer(b, 64); got != 0 {
+		if got := newSteering(64).steer(b); got != 0 {
 			t.Errorf("%s: queue %d", name, got)
 		}
 	}
@@ -85,7 +85,7 @@ func FuzzSteer_StaysInRange(f *testing.F) {
 	f.Add(tcpFrame(1, 2, 3, 4, 0), 3)
 	f.Fuzz(func(t *testing.T, b []byte, n int) {
 		n = 1 + (n&0x7fffffff)%maxQueues
-		if got := steer(b, n); got < 0 || got >= n {
+		if got := newSteering(n).steer(b); got < 0 || got >= n {
 			t.Errorf("queue %d of %d", got, n)
 		}
 	})
@@ -99,7 +99,7 @@ func TestQueues_AConnectionStaysOnItsQueueNumber(t *testing.T) {
 		for i := range 200 {
 			f := tcpFrame(0x0a000001, 0x0a000002, uint16(40000+i), 80, 0)
 			f[40], f[41], f[42] = 0, 0, byte(i) // within the TCP header
-			to := steer(f, 4)
+			to := newSteering(4).steer(f)
 			sent[to] = append(sent[to], i)
 			transmit(w.Side(0).Queue(i%4), start, f) // whoever sends it
 		}
@@ -123,7 +123,7 @@ func TestSend_BatchesForSeveralQueuesArriveWhole(t *testing.T) {
 			f := tcpFrame(0x0a000001, 0x0a000002, uint16(batch*100+i), 80, 0)
 			f = append(f, bytes.Repeat([]byte{byte(batch), byte(i)}, 1+i*30)...)
 			frames = append(frames, f)
-			sent[steer(f, 4)] = append(sent[steer(f, 4)], f)
+			sent[newSteering(4).steer(f)] = append(sent[newSteering(4).steer(f)], f)
 		}
 		transmit(w.Side(0).Queue(1), start, frames...)
 		for i := range 4 {

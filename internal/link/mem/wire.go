@@ -9,7 +9,6 @@ import (
 	"math/bits"
 	"time"
 
-	"github.com/mtcp-go/mtcp/internal/flow"
 	"github.com/mtcp-go/mtcp/internal/link"
 	"github.com/mtcp-go/mtcp/internal/ring"
 	"github.com/mtcp-go/mtcp/internal/wire"
@@ -84,6 +83,8 @@ type Wire struct {
 	info  [2]link.Info
 	paths [2]*path
 	sides [2]Side
+
+	steering *steering
 }
 
 // A Side is one end of a wire.
@@ -102,7 +103,7 @@ func New(c Config) (*Wire, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	w := &Wire{}
+	w := &Wire{steering: newSteering(c.Queues)}
 	for d := range w.paths {
 		w.paths[d] = newPath(&c, d)
 		w.info[d] = link.Info{
@@ -113,7 +114,7 @@ func New(c Config) (*Wire, error) {
 			Queues: c.Queues,
 			Memory: c.memory(),
 
-			Incoming: func(k flow.Key4) int { return queueOf(k, c.Queues) },
+			Incoming: w.steering.of,
 		}
 		if w.paths[d].impaired {
 			w.info[d].Mode = "in-process, impaired"
