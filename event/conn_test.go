@@ -2,6 +2,7 @@ package event
 
 import (
 	"errors"
+	"net/netip"
 	"syscall"
 	"testing"
 	"time"
@@ -141,15 +142,19 @@ func TestConn_TellsNothingOfTheNextInItsSlot(t *testing.T) {
 func TestClosed_SaysWhatFailed(t *testing.T) {
 	w := newWorld(t, 1)
 	closed := make(closings, 1)
-	on(t, w.client, 0, func(l *Loop) {
-		if _, err := l.Dial(server(81), &Handler{Closed: closed.closed}, nil); err != nil {
-			t.Error(err)
-		}
-	})
+	dial := func(port uint16) {
+		on(t, w.server, 0, func(l *Loop) {
+			to := netip.AddrPortFrom(netip.MustParseAddr(clientIP), port)
+			if _, err := l.Dial(to, &Handler{Closed: closed.closed}, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	dial(81)
 	if err := wait(t, "a refusal", closed); err == nil || err.Error() != "connect: connection refused" {
 		t.Errorf("nobody listens: %v", err)
 	}
-	open := make(chan Conn, 1)
+	open := make(chan Conn, 1) // which takes the slot of the one that was refused
 	w.listen(t, &Handler{Open: func(c Conn) { open <- c }, Closed: closed.closed})
 	c := w.dial(t).(*mtcp.Conn)
 	wait(t, "a connection", open)
@@ -157,6 +162,13 @@ func TestClosed_SaysWhatFailed(t *testing.T) {
 	c.Close()
 	if err := wait(t, "a reset", closed); err == nil || err.Error() != "read: connection reset by peer" {
 		t.Errorf("the peer resets: %v", err)
+	}
+	if _, err := Listen(w.client, "tcp", ":80", &Handler{Open: func(c Conn) { c.Abort() }}); err != nil {
+		t.Fatal(err)
+	}
+	dial(80)
+	if err := wait(t, "another", closed); err == nil || err.Error() != "read: connection reset by peer" {
+		t.Errorf("whom we have called resets: %v", err)
 	}
 }
 
