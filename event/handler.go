@@ -99,7 +99,7 @@ func (k *hooks) Ready(i slab.Index, n shard.News) {
 	if n&shard.NewsEnd != 0 {
 		l.run(e, h.End, c)
 	}
-	if n&shard.NewsBroke != 0 && e.open() {
+	if n&shard.NewsBroke != 0 && l.has(e, c) {
 		l.broke(e, c)
 	}
 }
@@ -113,10 +113,16 @@ func (l *Loop) broke(e *entry, c Conn) {
 	l.end(e, c, door.Errno(l.shard.Errno(c.handle.Index()), call), false)
 }
 
+// has reports that the entry is still c's: a handler may have closed c, and dialled
+// another that has got its slot.
+func (l *Loop) has(e *entry, c Conn) bool {
+	return e.open() && l.shard.Handled(c.index()) == c.handle
+}
+
 // run calls one function of a handler, unless the connection has been closed
 // meanwhile.
 func (l *Loop) run(e *entry, f func(Conn), c Conn) {
-	if !e.open() {
+	if !l.has(e, c) {
 		return
 	}
 	if f != nil {
@@ -124,7 +130,7 @@ func (l *Loop) run(e *entry, f func(Conn), c Conn) {
 		l.enter()
 		l.call(f, c)
 	}
-	if e.open() && e.handler.End == nil && l.shard.Ended(c.handle.Index()) {
+	if l.has(e, c) && e.handler.End == nil && l.shard.Ended(c.handle.Index()) {
 		l.end(e, c, nil, false)
 	}
 }

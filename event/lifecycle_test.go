@@ -104,33 +104,77 @@ func TestReset_TogetherWithTextIsReadFirst(t *testing.T) {
 	told.none(t)
 }
 
+// TestAdopt_AndDialInReadable: the connection that was closed gives its slot to the
+// one that is dialled in the same call, and nothing that is left to tell of the first
+// is told of the second.
+func TestAdopt_AndDialInReadable(t *testing.T) {
+	for _, when := range []string{"text", "end", "reset"} {
+		t.Run(when, func(t *testing.T) {
+			w := newWorld(t, 1)
+			s := w.adoptable(t, when)
+			told, second := make(closings, 4), Conn{}
+			other := &Handler{
+				Open: func(Conn) { t.Error("nobody listens, and it opened") },
+				Closed: func(c Conn, err error) {
+					if c != second {
+						t.Errorf("the second handler has heard of %v", c)
+					}
+					told.closed(c, err)
+				},
+			}
+			h := &Handler{
+				Readable: func(c Conn) {
+					c.Close()
+					second, _ = c.Loop().Dial(netip.MustParseAddrPort(clientIP+":81"), other, nil)
+				},
+				End: func(Conn) { t.Error("the first handler was called after Close") },
+			}
+			if err := Adopt(w.server, s, h, nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := wait(t, "Closed", told); err == nil || err.Error() != "connect: connection refused" {
+				t.Errorf("Closed was told %v", err)
+			}
+			told.none(t)
+		})
+	}
+}
+
+// adoptable is a connection of the server's net door on which text has come, and then
+// perhaps its end or a reset.
+func (w *world) adoptable(t *testing.T, when string) net.Conn {
+	t.Helper()
+	l, err := w.server.Listen(t.Context(), "tcp", ":80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := w.dial(t)
+	s, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Write([]byte("hello"))
+	switch when {
+	case "end":
+		c.(*mtcp.Conn).CloseWrite()
+	case "reset":
+		sent(t, w.client)
+		c.(*mtcp.Conn).SetLinger(0)
+		c.Close()
+	}
+	sent(t, w.client)
+	for range 2 {
+		on(t, w.server, 0, func(*Loop) {})
+	}
+	return s
+}
+
 // TestAdopt_AndCloseInOpen with everything that News can tell.
 func TestAdopt_AndCloseInOpen(t *testing.T) {
 	for _, when := range []string{"text", "end", "reset"} {
 		t.Run(when, func(t *testing.T) {
 			w := newWorld(t, 1)
-			l, err := w.server.Listen(t.Context(), "tcp", ":80")
-			if err != nil {
-				t.Fatal(err)
-			}
-			c := w.dial(t)
-			s, err := l.Accept()
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Write([]byte("hello"))
-			switch when {
-			case "end":
-				c.(*mtcp.Conn).CloseWrite()
-			case "reset":
-				sent(t, w.client)
-				c.(*mtcp.Conn).SetLinger(0)
-				c.Close()
-			}
-			sent(t, w.client)
-			for range 2 {
-				on(t, w.server, 0, func(*Loop) {})
-			}
+			s := w.adoptable(t, when)
 			told := make(closings, 4)
 			never := func(Conn) { t.Error("a handler was called after Close") }
 			h := &Handler{Open: Conn.Close, Readable: never, End: never, Closed: told.closed}

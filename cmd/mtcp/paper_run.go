@@ -184,8 +184,12 @@ func (p *paper) against(ctx context.Context, s *server, w *paperWire, f *plot, t
 		less := *t
 		less.work, less.c = "requests", fewBefore
 		var err error
-		if _, few, err = p.watched(ctx, s, w, f, &less, 0); err != nil {
+		var l *loadReport
+		if l, few, err = p.watched(ctx, s, w, f, &less, 0); err != nil {
 			return nil, err
+		}
+		if l.Errors > 0 || l.PerSecond == 0 {
+			return nil, fmt.Errorf("the load before it came to %.0f requests/s with %d errors: %s", l.PerSecond, l.Errors, l.FirstError)
 		}
 	}
 	before, err := look(ctx, r, w, s)

@@ -161,7 +161,7 @@ func (t *Table) locate(e Entry) (slotArray, int) {
 	if e.value == 0 {
 		return nil, -1
 	}
-	if t.isGrowing() {
+	if t.isGrowing() && t.old.home(e.hash) >= t.next {
 		if i := t.old.index(e); i >= 0 {
 			return t.old, i
 		}

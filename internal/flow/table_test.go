@@ -153,7 +153,7 @@ func TestModel_RandomOperationsAgreeWithAMap(t *testing.T) {
 			if ok != (model[k] != 0) || got != model[k] {
 				t.Fatalf("seed %d: Lookup = %d, %v, want %d", seed, got, ok, model[k])
 			}
-			if guess := tab.Guess(tab.Hash(k)); ok && tab.Hash(names[guess]) != tab.Hash(k) || guess == 0 && ok {
+			if guess := tab.Guess(tab.Hash(k)); guess != 0 && tab.Hash(names[guess]) != tab.Hash(k) || guess == 0 && ok {
 				t.Fatalf("seed %d: Guess = %d, and %d is there", seed, guess, got)
 			}
 			if op%97 == 0 || (tab.isGrowing() && op%5 == 0) {
