@@ -43,7 +43,14 @@ func serve(t *testing.T) *mtcp.Stack {
 		t.Cleanup(func() { s.Close() })
 		stacks[i] = s
 	}
-	_, err = event.Listen(stacks[1], "tcp", ":80", Handler(func(r *Request) (int, string, []byte) {
+	listen(t, stacks[1])
+	return stacks[0]
+}
+
+// listen has two pages on port 80 of a stack.
+func listen(t *testing.T, s *mtcp.Stack) {
+	t.Helper()
+	_, err := event.Listen(s, "tcp", ":80", Handler(func(r *Request) (int, string, []byte) {
 		switch string(r.Path) {
 		case "/large":
 			return 200, "text/plain", large
@@ -55,7 +62,6 @@ func serve(t *testing.T) *mtcp.Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return stacks[0]
 }
 
 func dial(t *testing.T, s *mtcp.Stack) net.Conn {
