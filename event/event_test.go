@@ -446,18 +446,10 @@ func TestDo_TooManyAreRefused(t *testing.T) {
 
 func TestAdopt_TheHandlerGetsWhatHasArrived(t *testing.T) {
 	w := newWorld(t, 2)
-	l, err := w.server.Listen(t.Context(), "tcp", ":80")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, when := range []string{"before", "after", "ended", "reset"} {
 		t.Run(when, func(t *testing.T) {
 			told := make(closings, 1)
-			c := w.dial(t)
-			s, err := l.Accept()
-			if err != nil {
-				t.Fatal(err)
-			}
+			c, s := w.pair(t)
 			say := func() { c.Write([]byte("hello")) }
 			switch when {
 			case "before", "ended":
@@ -513,15 +505,7 @@ func TestAdopt_TheHandlerGetsWhatHasArrived(t *testing.T) {
 
 func TestAdopt_WhatCannotBe(t *testing.T) {
 	w := newWorld(t, 1)
-	l, err := w.server.Listen(t.Context(), "tcp", ":80")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := w.dial(t)
-	s, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, s := w.pair(t)
 	defer s.Close()
 	h := &Handler{Open: func(Conn) { t.Error("it was adopted") }}
 	if err := Adopt(w.client, s, h, nil); err == nil {

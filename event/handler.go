@@ -71,14 +71,17 @@ func (k *hooks) Accepted(i slab.Index, owner uint32) {
 	h := l.door.handler(owner)
 	*e = entry{handler: h}
 	l.live++
-	l.run(e, h.Open, l.conn(i))
+	l.run(e, h.Open, l.turn(e, i))
 }
 
 // Ready implements shard.Handler.
 func (k *hooks) Ready(i slab.Index, n shard.News) {
 	l := (*Loop)(k)
-	e, c := l.entry(i), l.conn(i)
-	h := e.handler
+	e := l.entry(i)
+	if !e.open() {
+		return
+	}
+	c, h := l.turn(e, i), e.handler
 	if n&shard.NewsOpened != 0 {
 		l.dialing.remove(i)
 		l.run(e, h.Open, c)
@@ -99,7 +102,7 @@ func (k *hooks) Ready(i slab.Index, n shard.News) {
 	if n&shard.NewsEnd != 0 {
 		l.run(e, h.End, c)
 	}
-	if n&shard.NewsBroke != 0 && l.has(e, c) {
+	if n&shard.NewsBroke != 0 && l.has(c) {
 		l.broke(e, c)
 	}
 }
@@ -113,24 +116,28 @@ func (l *Loop) broke(e *entry, c Conn) {
 	l.end(e, c, door.Errno(l.shard.Errno(c.handle.Index()), call), false)
 }
 
-// has reports that the entry is still c's: a handler may have closed c, and dialled
-// another that has got its slot.
-func (l *Loop) has(e *entry, c Conn) bool {
-	return e.open() && l.shard.Handled(c.index()) == c.handle
+// turn begins what there is to tell of the connection in a slot.
+func (l *Loop) turn(e *entry, i slab.Index) Conn {
+	c := l.conn(i)
+	l.present, l.presentEntry = c.handle, e
+	return c
 }
+
+// has reports that the connection whose turn it is has not been closed meanwhile: its
+// entry may be another's by then, that was dialled and has got its slot.
+func (l *Loop) has(c Conn) bool { return l.present == c.handle }
 
 // run calls one function of a handler, unless the connection has been closed
 // meanwhile.
 func (l *Loop) run(e *entry, f func(Conn), c Conn) {
-	if !l.has(e, c) {
+	if !l.has(c) {
 		return
 	}
 	if f != nil {
-		l.present, l.presentEntry = c.handle, e
 		l.enter()
 		l.call(f, c)
 	}
-	if l.has(e, c) && e.handler.End == nil && l.shard.Ended(c.handle.Index()) {
+	if l.has(c) && e.handler.End == nil && l.shard.Ended(c.handle.Index()) {
 		l.end(e, c, nil, false)
 	}
 }

@@ -144,15 +144,7 @@ func TestAdopt_AndDialInReadable(t *testing.T) {
 // perhaps its end or a reset.
 func (w *world) adoptable(t *testing.T, when string) net.Conn {
 	t.Helper()
-	l, err := w.server.Listen(t.Context(), "tcp", ":80")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := w.dial(t)
-	s, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, s := w.pair(t)
 	c.Write([]byte("hello"))
 	switch when {
 	case "end":

@@ -38,7 +38,7 @@ type Loop struct {
 	shard  *shard.Shard
 	number int
 
-	present      slab.Handle // of the connection whose handler ran last, 0 if that has closed it
+	present      slab.Handle // of the connection that had its turn last, 0 if it has been closed
 	presentEntry *entry
 
 	pages   []*[pageLength]entry // by slot; a page is made with its first entry
@@ -214,7 +214,7 @@ func (l *Loop) adopt(handle slab.Handle, h *Handler, user any) {
 	e := l.entry(i)
 	*e = entry{h, user}
 	l.live++
-	c := l.conn(i)
+	c := l.turn(e, i)
 	l.run(e, h.Open, c)
 	if c.IsOpen() {
 		(*hooks)(l).Ready(i, l.shard.News(i))

@@ -121,7 +121,7 @@ func (l *Loop) runTicks(now mono.Time) int {
 			continue
 		}
 		l.scheduleTick(i)
-		l.run(e, e.handler.Tick, l.conn(i))
+		l.run(e, e.handler.Tick, l.turn(e, i))
 	}
 	return n
 }

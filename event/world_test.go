@@ -109,6 +109,21 @@ func (w *world) dial(t testing.TB) net.Conn {
 	return c
 }
 
+// pair is a connection through both net doors: the client's end, and the server's.
+func (w *world) pair(t *testing.T) (c, s net.Conn) {
+	t.Helper()
+	l, err := w.server.Listen(t.Context(), "tcp", ":80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = w.dial(t)
+	if s, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	return c, s
+}
+
 // on runs f on a shard of a stack and waits for it.
 func on(t testing.TB, s *mtcp.Stack, shard int, f func(*Loop)) {
 	t.Helper()
