@@ -24,8 +24,7 @@ export -f fuzz
 
 # Without cgo, as plain tests are compiled, and only packages that have a target.
 export CGO_ENABLED=0
-files='{{$dir := .Dir}}{{range .TestGoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}'
-mapfile -t packages < <($GO list -f "$files" ./... | xargs grep -l '^func Fuzz' | xargs -n1 dirname | sort -u)
+mapfile -t packages < <(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u)
 list=$($GO test -list '^Fuzz' "${packages[@]}")
 targets=()
 while read -r first second _; do
